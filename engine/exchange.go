@@ -69,13 +69,13 @@ const (
 )
 
 // guard runs one step. A panic becomes the outcome for internal errors.
-func (x *Exchange) guard(step func()) Verdict {
+func (x *Exchange) guard(step func()) (v Verdict) {
 	if x.verdict.Action == Block || x.failed {
 		return x.verdict
 	}
 	defer func() {
 		if p := recover(); p != nil {
-			x.Fail(panicError(p))
+			v = x.Fail(panicError(p))
 		}
 	}()
 	step()
@@ -135,6 +135,7 @@ func (x *Exchange) begin() {
 	variables.Set("tabard_proxy_route", []string{x.conn.ProxyRoute})
 	variables.Set("tabard_tls", []string{choose(x.conn.TLS, "1", "0")})
 	variables.Set("tabard_scheme", []string{x.request.Scheme})
+	variables.Set("tabard_grpc", []string{choose(isGRPC(x.request), "1", "0")})
 }
 
 func (x *Exchange) txVariables() collection.Map {
@@ -365,23 +366,23 @@ func (x *Exchange) endResponse() {
 
 // End runs the logging phase, gives Coraza's memory back and returns the final
 // verdict. It also is right for an exchange that ended early.
-func (x *Exchange) End() Verdict {
-	if x.tx == nil {
-		return x.verdict
-	}
+func (x *Exchange) End() (v Verdict) {
 	defer func() {
 		if p := recover(); p != nil {
 			x.verdict.Err = panicError(p)
 		}
-		x.tx = nil
+		x.tx, v = nil, x.verdict
 	}()
+	if x.tx == nil {
+		return
+	}
 	x.phase = 5
 	x.tx.ProcessLogging()
 	x.collect()
 	if err := x.tx.Close(); err != nil {
 		x.verdict.Err = err
 	}
-	return x.verdict
+	return
 }
 
 // Uninspected says what of the request's and the response's body was not
@@ -429,7 +430,7 @@ func (x *Exchange) noteDetection() {
 		return
 	}
 	if would := tx.DetectionOnlyInterruption(); would != nil {
-		x.verdict.Action, x.verdict.Reason = Detect, ReasonRule
+		x.verdict.Action, x.verdict.Reason = Detect, or(x.verdict.Reason, ReasonRule)
 		x.verdict.Rule, x.verdict.Phase = would.RuleID, x.phase
 	}
 }

@@ -192,13 +192,18 @@ func hasTag(directives []seclang.Directive, tag string) bool {
 	})
 }
 
+// nearestID suggests an id that begins like the wrong one, since a digit is
+// most often lost at the end, or else the one that is most like it.
 func nearestID(id int, ids map[int]seclang.Position) string {
-	names := make([]string, 0, len(ids))
+	word, names := strconv.Itoa(id), make([]string, 0, len(ids))
 	for n := range ids {
 		names = append(names, strconv.Itoa(n))
 	}
 	slices.Sort(names)
-	return seclang.DidYouMean(strconv.Itoa(id), names)
+	if i := slices.IndexFunc(names, func(n string) bool { return strings.HasPrefix(n, word) }); i >= 0 {
+		return "did you mean " + names[i] + "?"
+	}
+	return seclang.DidYouMean(word, names)
 }
 
 // translate gives an error inside an inline text its place in the policy.
@@ -231,14 +236,15 @@ func (c *compiler) policyPosition(pos seclang.Position) seclang.Position {
 	return start
 }
 
-// indent is the number of blanks at the start of a line, counted from 1.
+// indent is the indentation of a literal block whose text starts on a line,
+// counted from 1: that of its first line that is not blank.
 func (o *origin) indent(line int) int {
-	lines := strings.SplitN(o.text, "\n", line+1)
-	if line < 1 || line > len(lines) {
-		return 0
+	for _, text := range strings.Split(o.text, "\n")[line-1:] {
+		if trimmed := strings.TrimLeft(text, " "); trimmed != "" {
+			return len(text) - len(trimmed)
+		}
 	}
-	text := lines[line-1]
-	return len(text) - len(strings.TrimLeft(text, " "))
+	return 0
 }
 
 // addresses joins entries from the policy and from files into one set's text.
