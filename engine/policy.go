@@ -1,5 +1,7 @@
 package engine
 
+//go:generate sh -c "cd .. && go run ./tools/schema"
+
 // Policy says what the engine does. It is read by ParsePolicy from YAML or
 // JSON (one schema: envoy/policy.schema.json) or written in Go; the zero value
 // is CRS at paranoia level 1, blocking, with DefaultPolicy's limits.
