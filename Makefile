@@ -37,7 +37,8 @@ dist/tabard: FORCE
 	go build -trimpath -o $@ ./cmd/tabard
 
 dist/tabard.wasm: FORCE
-	$(WASM) go build -trimpath -ldflags="-s -w" -buildmode=c-shared -o $@ ./filter/wasm
+	go run ./tools/overlay dist/overlay.json
+	$(WASM) go build -overlay dist/overlay.json -trimpath -ldflags="-s -w" -buildmode=c-shared -o $@ ./filter/wasm
 
 test: build $(ENVOY) ## Run every test: native ones with the race detector, e2e with a real Envoy.
 	@test -n "$(RACE)" || echo "no C compiler found: the tests run without the race detector"
