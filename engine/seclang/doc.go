@@ -11,6 +11,12 @@
 //
 //   - [Load] splits sources into directives and follows Include, in the order in
 //     which Coraza sees them. The N-th directive is the N-th that Coraza parses.
+//   - [Check] reports what Coraza would refuse, at the place of the word that is
+//     wrong and with the word that would work.
+//   - [Parse] builds the [Table] of rules, with every update applied, that the
+//     fast path is compiled from. What the table cannot describe is listed in
+//     it, so that the caller does without the fast path, and so is what Coraza
+//     accepts but does not do.
 //
 // Everything here is pure: text and an [io/fs.FS] go in, values come out. The
 // package is linked into the WebAssembly filter, so it imports few packages.

@@ -139,8 +139,17 @@ func (l *loader) unreadable(name, written string, at Position, err error) *Error
 		return &Error{Pos: at, Msg: "Include " + quote(written) + ": " + err.Error()}
 	}
 	e := &Error{Pos: at, Msg: "Include " + quote(written) + " matches no file"}
+	e.Hint = didYouMean(nearestFile(l.fsys, name))
+	return e
+}
+
+// nearestFile gives the file beside the named one whose name is closest, or "".
+func nearestFile(fsys fs.FS, name string) string {
 	dir, base := path.Split(name)
-	entries, _ := fs.ReadDir(l.fsys, path.Clean(dir))
+	entries, err := fs.ReadDir(fsys, path.Clean(dir))
+	if err != nil {
+		return ""
+	}
 	names := make([]string, 0, len(entries))
 	for _, entry := range entries {
 		if !entry.IsDir() {
@@ -148,7 +157,7 @@ func (l *loader) unreadable(name, written string, at Position, err error) *Error
 		}
 	}
 	if near := nearest(base, names); near != "" {
-		e.Hint = didYouMean(dir + near)
+		return dir + near
 	}
-	return e
+	return ""
 }
