@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/corazawaf/coraza-coreruleset/v4"
@@ -26,20 +28,21 @@ func crs(tb testing.TB) []Directive {
 
 // observed is what Coraza shows of a configuration.
 type observed struct {
-	waf        coraza.WAF
-	directives []string
-	rules      []types.RuleMetadata
-	err        error
+	waf   coraza.WAF
+	log   *keptLog
+	rules []types.RuleMetadata
+	err   error
 }
 
 // observe gives a text to the real Coraza. A panic of Coraza becomes its error.
 func observe(root fs.FS, text string) (o observed) {
+	o.log = &keptLog{}
 	defer func() {
 		if p := recover(); p != nil {
 			o.err = fmt.Errorf("coraza panics: %v", p)
 		}
 	}()
-	cfg := coraza.NewWAFConfig().WithDirectives(text).WithDebugLogger(&directiveLog{lines: &o.directives})
+	cfg := coraza.NewWAFConfig().WithDirectives(text).WithDebugLogger(keepingLogger{kept: o.log})
 	if root != nil {
 		cfg = cfg.WithRootFS(root)
 	}
@@ -48,42 +51,80 @@ func observe(root fs.FS, text string) (o observed) {
 	return o
 }
 
-// directiveLog is a debug logger that keeps the text of each directive parsed.
-type directiveLog struct{ lines *[]string }
+// evaluation is one use of an operator on a value.
+type evaluation struct{ rule, variable, function, data string }
 
-func (l *directiveLog) WithLevel(debuglog.Level) debuglog.Logger      { return l }
-func (l *directiveLog) WithOutput(io.Writer) debuglog.Logger          { return l }
-func (l *directiveLog) With(...debuglog.ContextField) debuglog.Logger { return l }
-func (l *directiveLog) Trace() debuglog.Event                         { return &directiveEvent{} }
-func (l *directiveLog) Debug() debuglog.Event                         { return &directiveEvent{lines: l.lines} }
-func (l *directiveLog) Info() debuglog.Event                          { return &directiveEvent{} }
-func (l *directiveLog) Warn() debuglog.Event                          { return &directiveEvent{} }
-func (l *directiveLog) Error() debuglog.Event                         { return &directiveEvent{} }
-
-type directiveEvent struct {
-	lines *[]string
-	line  string
+// keptLog is what the logger keeps of Coraza's debug events.
+type keptLog struct {
+	directives  []string
+	evaluations []evaluation
 }
 
-func (e *directiveEvent) Msg(msg string) {
-	if msg == "Parsing directive" && e.lines != nil {
-		*e.lines = append(*e.lines, e.line)
+// keepingLogger is a debug logger at the level that shows directives and
+// evaluations. fields is the context that With has given it.
+type keepingLogger struct {
+	kept   *keptLog
+	fields []debuglog.ContextField
+}
+
+func (l keepingLogger) WithLevel(debuglog.Level) debuglog.Logger { return l }
+func (l keepingLogger) WithOutput(io.Writer) debuglog.Logger     { return l }
+func (l keepingLogger) With(fields ...debuglog.ContextField) debuglog.Logger {
+	return keepingLogger{l.kept, append(l.fields[:len(l.fields):len(l.fields)], fields...)}
+}
+func (l keepingLogger) Trace() debuglog.Event { return &event{} }
+func (l keepingLogger) Info() debuglog.Event  { return &event{} }
+func (l keepingLogger) Warn() debuglog.Event  { return &event{} }
+func (l keepingLogger) Error() debuglog.Event { return &event{} }
+func (l keepingLogger) Debug() debuglog.Event {
+	return &event{kept: l.kept, context: l.fields}
+}
+
+// event is one line of the log; without kept it is dropped.
+type event struct {
+	kept    *keptLog
+	context []debuglog.ContextField
+	fields  map[string]string
+}
+
+func (e *event) Msg(msg string) {
+	if e.kept == nil {
+		return
+	}
+	if msg == "Parsing directive" {
+		e.kept.directives = append(e.kept.directives, e.fields["line"])
+	}
+	if strings.HasPrefix(msg, "Evaluating operator: ") {
+		for _, field := range e.context {
+			field(e)
+		}
+		f := e.fields
+		e.kept.evaluations = append(e.kept.evaluations, evaluation{f["rule_id"], f["variable"], f["operator_function"], f["operator_data"]})
 	}
 }
 
-func (e *directiveEvent) Str(key, val string) debuglog.Event {
-	if key == "line" {
-		e.line = val
+func (e *event) Str(key, val string) debuglog.Event {
+	if e.kept != nil {
+		if e.fields == nil {
+			e.fields = map[string]string{}
+		}
+		e.fields[key] = val
 	}
 	return e
 }
 
-func (e *directiveEvent) Err(error) debuglog.Event                     { return e }
-func (e *directiveEvent) Bool(string, bool) debuglog.Event             { return e }
-func (e *directiveEvent) Int(string, int) debuglog.Event               { return e }
-func (e *directiveEvent) Uint(string, uint) debuglog.Event             { return e }
-func (e *directiveEvent) Stringer(string, fmt.Stringer) debuglog.Event { return e }
-func (e *directiveEvent) IsEnabled() bool                              { return e.lines != nil }
+func (e *event) Int(key string, i int) debuglog.Event {
+	if e.kept != nil {
+		e.Str(key, strconv.Itoa(i))
+	}
+	return e
+}
+
+func (e *event) Err(error) debuglog.Event                     { return e }
+func (e *event) Bool(string, bool) debuglog.Event             { return e }
+func (e *event) Uint(string, uint) debuglog.Event             { return e }
+func (e *event) Stringer(string, fmt.Stringer) debuglog.Event { return e }
+func (e *event) IsEnabled() bool                              { return e.kept != nil }
 
 // raws gives the text of each directive.
 func raws(ds []Directive) []string {

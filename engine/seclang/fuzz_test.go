@@ -25,7 +25,7 @@ func FuzzLoad(f *testing.F) {
 		}
 		RulePositions(ds)
 		if o := observe(noFiles{}, text); o.err == nil && err == nil {
-			require.Equal(t, o.directives, raws(ds))
+			require.Equal(t, o.log.directives, raws(ds))
 		}
 	})
 }

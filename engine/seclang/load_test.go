@@ -13,7 +13,7 @@ func TestLoadSeesTheDirectivesOfCRSThatCorazaParses(t *testing.T) {
 	o := observe(coreruleset.FS, everything)
 	require.NoError(t, o.err)
 	ds := crs(t)
-	require.Equal(t, o.directives, raws(ds))
+	require.Equal(t, o.log.directives, raws(ds))
 	require.Greater(t, len(ds), 700)
 	t.Logf("%d directives, %d rules and markers", len(ds), len(o.rules))
 }
@@ -142,7 +142,7 @@ func TestLoad(t *testing.T) {
 			}
 			require.NoError(t, err)
 			require.Equal(t, c.want, raws(ds))
-			require.Subset(t, observe(files, c.text).directives, c.want)
+			require.Subset(t, observe(files, c.text).log.directives, c.want)
 		})
 	}
 }
@@ -150,7 +150,7 @@ func TestLoad(t *testing.T) {
 func TestTheLongestLineIsTheOneCorazaReads(t *testing.T) {
 	for size, want := range map[int]int{maxLineBytes: 2, maxLineBytes + 1: 0} {
 		text := "SecMarker " + strings.Repeat("x", size-len("SecMarker ")) + "\nSecMarker B"
-		require.Len(t, observe(nil, text).directives, want)
+		require.Len(t, observe(nil, text).log.directives, want)
 		ds, err := Load(nil, []Source{{Text: text}})
 		require.Len(t, ds, want)
 		require.Equal(t, want == 2, err == nil)
@@ -178,7 +178,7 @@ func TestTheNthDirectiveIsTheOneAtFault(t *testing.T) {
 	require.Error(t, o.err)
 	ds, err := Load(files, []Source{{Name: "policy", Text: text}})
 	require.NoError(t, err)
-	d, ok := Locate(ds, len(o.directives)-1)
+	d, ok := Locate(ds, len(o.log.directives)-1)
 	require.True(t, ok)
 	require.Equal(t, "policy:3:1", d.Pos.String())
 	_, ok = Locate(ds, len(ds))

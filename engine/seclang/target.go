@@ -133,7 +133,7 @@ func (b *builder) targets(l *Link, list span) {
 			continue
 		case !closed:
 			b.fail(list.off+t.keyOff, "the single quote is never closed", "write the key without quotes")
-			continue
+			return
 		}
 		key := string(t.key)
 		if t.form == patternSelector {

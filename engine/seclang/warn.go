@@ -86,6 +86,7 @@ func (b *builder) warnAddresses(list string, off int) {
 		if more {
 			at--
 		}
+		at += len(entry) - len(strings.TrimLeftFunc(entry, isSpace))
 		entry = strings.TrimSpace(entry)
 		if entry == "" || isNetwork(entry) {
 			continue
