@@ -223,9 +223,7 @@ func (s *Stream) hold(next state) Action {
 // answer replies to the client with the engine's block response.
 func (s *Stream) answer() Action {
 	status, headers, body := s.ex.BlockResponse()
-	if err := s.show(); err != nil {
-		s.note(failHostCall, err)
-	}
+	s.showAnyway()
 	return s.reply(Reply{Status: status, Headers: headers, Body: body, Details: s.details()})
 }
 
@@ -281,6 +279,27 @@ func (s *Stream) note(k failure, err error) {
 	s.logFailure(k, err, s.verdict)
 }
 
+// careful does what no decision hangs on any more; a panic is noted.
+func (s *Stream) careful(step string, do func()) {
+	defer func() {
+		if r := recover(); r != nil {
+			s.failed = true
+			s.note(failPanic, stepError{step, panicError{r}})
+		}
+	}()
+	do()
+}
+
+// showAnyway shows the verdict of an exchange that is over or refused: what
+// fails here changes nothing.
+func (s *Stream) showAnyway() {
+	s.careful("showing the verdict", func() {
+		if err := s.show(); err != nil {
+			s.note(failHostCall, err)
+		}
+	})
+}
+
 // failSafely is fail for a moment when anything may be broken: where even
 // the outcome cannot be had from the engine, the exchange is refused.
 func (s *Stream) failSafely(err error) (a Action) {
@@ -310,9 +329,13 @@ func (s *Stream) lastResort(err error) (a Action) {
 
 // onTick is called for a stream that has been held for a time.
 func (s *Stream) onTick(waited time.Duration) {
-	if s.state != unanswered && waited < holdLimit {
-		return
+	if s.state == unanswered || waited >= holdLimit {
+		s.careful("looking after a held stream", s.unstick)
 	}
+}
+
+// unstick ends the wait of a stream from outside of its callbacks.
+func (s *Stream) unstick() {
 	if err := s.plugin.host.Use(s.id); err != nil {
 		// The host knows the stream no more, so nobody waits for it.
 		s.plugin.release(s)
@@ -344,33 +367,25 @@ func (s *Stream) wake() (a Action) {
 }
 
 // OnDone is called once, when the exchange is over and before the access log
-// is written.
+// is written: it runs the logging phase and reports.
 func (s *Stream) OnDone() {
 	s.plugin.release(s)
 	if s.done || s.ex == nil {
 		return // a repeated call, or a request that never came to the filter
 	}
 	s.done = true
-	defer func() {
-		if r := recover(); r != nil {
-			s.note(failPanic, stepError{"closing the exchange", panicError{r}})
-		}
-	}()
-	s.close()
-}
-
-// close runs the logging phase and reports.
-func (s *Stream) close() {
 	start := s.plugin.vm.clock()
-	s.verdict = s.ex.End()
+	s.careful("closing the exchange", func() { s.verdict = s.ex.End() })
 	s.spent += s.plugin.vm.clock() - start
-	if err := s.show(); err != nil {
-		s.note(failHostCall, err)
-	}
-	if line, ok := s.ex.AuditLine(); ok {
-		s.plugin.host.Log(Info, auditPrefix+string(line))
-	}
-	s.plugin.metrics.finished(s.outcome(), s.verdict, s.spent)
+	s.showAnyway()
+	s.careful("writing the audit line", func() {
+		if line, ok := s.ex.AuditLine(); ok {
+			s.plugin.host.Log(Info, auditPrefix+string(line))
+		}
+	})
+	s.careful("counting the exchange", func() {
+		s.plugin.metrics.finished(s.outcome(), s.verdict, s.spent)
+	})
 }
 
 // outcome is how the exchange ended.
