@@ -98,10 +98,10 @@ func (b *builder) checkExpression(pattern string) (msg, hint string) {
 }
 
 // checkRx checks the argument of @rx. A pattern for bytes that are no UTF-8 goes
-// to another package in Coraza, which is left to judge it.
+// to another package in Coraza, which has the same syntax but for such bytes.
 func (b *builder) checkRx(arg string) (msg, hint string) {
 	if IsBytePattern(arg) {
-		return "", ""
+		return b.checkExpression(strings.ToValidUTF8(arg, "x"))
 	}
 	return b.checkExpression("(?s)" + arg)
 }
