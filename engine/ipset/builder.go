@@ -81,6 +81,11 @@ func (b *Builder) Add(source, text string, action Action) error {
 	return nil
 }
 
+// Check says whether text is a set: nil, or the *[Error] that Add would give.
+func Check(source, text string) error {
+	return new(Builder).Add(source, text, Block)
+}
+
 // source gives the number of the name of a source.
 func (b *Builder) source(p place) (int, error) {
 	for i, name := range b.set.sources {

@@ -117,7 +117,9 @@ func TestBadLinesHaveAPlace(t *testing.T) {
 		require.EqualError(t, err, message)
 		var placed *ipset.Error
 		require.ErrorAs(t, err, &placed)
+		require.EqualError(t, ipset.Check("f.txt", text), message)
 	}
+	require.NoError(t, ipset.Check("f.txt", "192.0.2.1"))
 }
 
 func TestLimits(t *testing.T) {
