@@ -1,6 +1,7 @@
 package operators
 
 import (
+	"errors"
 	"strings"
 	"sync"
 
@@ -22,7 +23,8 @@ const maxAllowLists = 256
 //
 // Arguments:
 // Media types with blanks between: application/json, application/*+json,
-// text/*, */*. An empty list, or a variable that is not set, allows everything.
+// text/*, */*. A macro that expands to nothing, or to a variable that is not
+// set, allows everything.
 //
 // Returns:
 // true if the type is in the list; false if it is not, or if the value is no
@@ -47,7 +49,10 @@ func newMIMEAllowed(options plugintypes.OperatorOptions) (plugintypes.Operator, 
 		return nil, err
 	}
 	o := &mimeAllowed{argument: a, lists: map[string]*mime.AllowList{}}
-	if a.isFixed() {
+	switch {
+	case a.text == "":
+		return nil, errors.New("@mimeAllowed names no media type: write application/json, application/*+json or text/*")
+	case a.isFixed():
 		_, err = o.list(a.text)
 	}
 	return o, err
@@ -63,7 +68,7 @@ func (o *mimeAllowed) Evaluate(tx plugintypes.TransactionState, value string) bo
 	if err != nil {
 		// The engine checks the policy's patterns, so this list was made by a
 		// rule; a list nobody can read allows nothing.
-		tx.DebugLogger().Error().Err(err).Msg("@mimeAllowed allows nothing")
+		tx.DebugLogger().Error().Err(err).Msg("a list of media types is wrong and allows nothing")
 		return false
 	}
 	t, ok := mime.Parse(value)
@@ -85,7 +90,7 @@ func (o *mimeAllowed) list(text string) (*mime.AllowList, error) {
 	}
 	list, err := mime.NewAllowList(strings.Fields(text))
 	if err != nil {
-		return nil, err
+		return nil, errors.New("@mimeAllowed: " + err.Error())
 	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
