@@ -40,18 +40,18 @@ dist/tabard.wasm: FORCE
 	go run ./tools/overlay dist/overlay.json
 	$(WASM) go build -overlay dist/overlay.json -trimpath -ldflags="-s -w" -buildmode=c-shared -o $@ ./filter/wasm
 
-test: build $(ENVOY) ## Run every test: native ones with the race detector, e2e with a real Envoy.
+test: build dist/e2e/breaking.wasm $(ENVOY) ## Run every test: native ones with the race detector, e2e with a real Envoy.
 	@test -n "$(RACE)" || echo "no C compiler found: the tests run without the race detector"
 	go test $(RACE) -timeout 20m $(NATIVE)
 	go test -count=1 -timeout 20m ./e2e/...
 
-e2e: build $(ENVOY) ## Run the tests that need a real Envoy; RUN=name picks some.
+e2e: build dist/e2e/breaking.wasm $(ENVOY) ## Run the tests that need a real Envoy; RUN=name picks some.
 	go test -count=1 -timeout 20m -v $(if $(RUN),-run '$(RUN)') ./e2e/...
 
-bench: build $(ENVOY) ## Measure Envoy alone and with the filter on this machine.
-	go run ./tools/bench
+bench: build dist/bench/headers.wasm $(ENVOY) ## Measure Envoy alone and with the filter on this machine; ARGS='-rounds 3' and so on.
+	go run ./tools/bench $(ARGS)
 
-golden: build $(ENVOY) ## Rewrite the golden files; then read the diff.
+golden: build dist/e2e/breaking.wasm $(ENVOY) ## Rewrite the golden files; then read the diff.
 	UPDATE_GOLDEN=1 go test -count=1 ./...
 
 generate: ## Rewrite the generated files.

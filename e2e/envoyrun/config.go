@@ -21,6 +21,8 @@ type Options struct {
 	Concurrency int
 	// Dynamic reads the listeners from a file that Reconfigure replaces.
 	Dynamic bool
+	// Adjust changes every site's connection manager, before the site's own.
+	Adjust func(Tree)
 }
 
 // Site is one listener with its own policy.
@@ -35,25 +37,17 @@ type Site struct {
 	NoFilter bool
 	// VM separates sites: those with the same name share a virtual machine.
 	VM string
-	// Adjust changes the connection manager's configuration, as Envoy's JSON.
+	// Adjust changes the connection manager's configuration.
 	Adjust func(Tree)
+	// Listener changes the whole listener's configuration.
+	Listener func(Tree)
 }
 
 // Tree is a configuration message of Envoy as JSON.
 type Tree map[string]any
 
-// Set puts a value at a path of keys, making the maps on the way.
-func (t Tree) Set(value any, path ...string) {
-	for _, key := range path[:len(path)-1] {
-		next, ok := t[key].(map[string]any)
-		if !ok {
-			next = map[string]any{}
-			t[key] = next
-		}
-		t = next
-	}
-	t[path[len(path)-1]] = value
-}
+// At returns the message at a path of keys and list indexes.
+func (t Tree) At(path ...any) Tree { return at[map[string]any](map[string]any(t), path...) }
 
 // at follows keys and list indexes; it panics where the sample configuration
 // is no longer built as this package expects, which the next test run shows.
@@ -84,7 +78,7 @@ func (e *Envoy) write(sites []Site) error {
 	static := at[map[string]any](config, "static_resources")
 	listeners := []any{}
 	for _, site := range sites {
-		listener, err := site.listener(root)
+		listener, err := site.listener(root, e.options.Adjust)
 		if err != nil {
 			return err
 		}
@@ -131,7 +125,7 @@ func (e *Envoy) writeListeners(listeners []any) error {
 }
 
 // listener is the sample's listener with the site's changes.
-func (s Site) listener(root string) (map[string]any, error) {
+func (s Site) listener(root string, adjust func(Tree)) (map[string]any, error) {
 	config, err := readYAML(filepath.Join(root, "envoy", "envoy.yaml"))
 	if err != nil {
 		return nil, err
@@ -146,8 +140,13 @@ func (s Site) listener(root string) (map[string]any, error) {
 	} else {
 		s.setFilter(root, at[map[string]any](filters, 0, "typed_config", "config"))
 	}
-	if s.Adjust != nil {
-		s.Adjust(manager)
+	for _, change := range []func(Tree){adjust, s.Adjust} {
+		if change != nil {
+			change(manager)
+		}
+	}
+	if s.Listener != nil {
+		s.Listener(listener)
 	}
 	return listener, nil
 }

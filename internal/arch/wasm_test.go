@@ -32,8 +32,6 @@ var unwanted = map[string]string{
 	"golang.org/x/text":               "it comes with jsonschema",
 	"crypto/tls":                      "build with the overlay of tools/overlay",
 	"crypto/x509":                     "build with the overlay of tools/overlay",
-	"math/big":                        "build with the overlay of tools/overlay",
-	"net":                             "build with the overlay of tools/overlay",
 	"log/syslog":                      "there is no socket in a filter; the audit line goes to Envoy's log",
 	"testing":                         "it is for tests",
 	"html/template":                   "a block response is not worth 1 MB of code",
