@@ -1,6 +1,7 @@
 package seclang
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -11,9 +12,10 @@ const maxRating = 9
 // parsedActions reads a list of actions. Of several disruptive ones Coraza keeps
 // the last, in the place of the first. Unknown names are reported and left out.
 func (b *builder) parsedActions(list span) []parsedAction {
-	var out []parsedAction
+	cut := cutActions(list)
+	out := make([]parsedAction, 0, len(cut))
 	disruptive := -1
-	for _, a := range cutActions(list) {
+	for _, a := range cut {
 		info, ok := b.words.actions[a.key()]
 		if !ok {
 			b.unknownAction(a)
@@ -21,7 +23,7 @@ func (b *builder) parsedActions(list span) []parsedAction {
 		}
 		p := parsedAction{actionSpan: a, Action: Action{
 			Name: info.Name, Kind: info.Kind, Arg: a.arg.text,
-			Pos: b.at.At(a.name.off), ArgPos: b.at.At(a.arg.off),
+			Pos: b.at.place(a.name.off), ArgPos: b.at.place(a.arg.off),
 		}}
 		switch {
 		case info.Kind == Disruptive && disruptive >= 0:
@@ -82,6 +84,7 @@ func (b *builder) applyActions(r *Rule, l *Link, list []parsedAction, isNew bool
 			list = mergeDefaults(list, defaults)
 		}
 	}
+	l.Actions = slices.Grow(l.Actions, len(list))
 	for _, a := range list {
 		if a.Kind != Metadata {
 			b.apply(l, &a)
@@ -93,7 +96,7 @@ func (b *builder) applyActions(r *Rule, l *Link, list []parsedAction, isNew bool
 // mergeDefaults puts the defaults before a rule's own actions. The default
 // disruptive action comes last, and only when the rule has none or has block.
 func mergeDefaults(own, defaults []parsedAction) []parsedAction {
-	var out []parsedAction
+	out := make([]parsedAction, 0, len(own)+len(defaults))
 	var fallback parsedAction
 	for _, a := range defaults {
 		switch a.Kind {

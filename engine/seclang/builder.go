@@ -18,7 +18,7 @@ type builder struct {
 
 	all []Directive
 	// at is the directive being read; offsets are in its Raw.
-	at       Directive
+	at       *Directive
 	table    *Table
 	defaults map[int][]parsedAction
 	errs     []*Error
@@ -34,11 +34,16 @@ func newBuilder(ds []Directive, known Known) *builder {
 
 // run reads all directives.
 func (b *builder) run() {
-	for _, d := range b.all {
+	for i := range b.all {
+		d := &b.all[i]
 		b.at = d
 		info, ok := b.words.directives[strings.ToLower(d.Name)]
 		if !ok {
 			b.unknownDirective(d)
+			continue
+		}
+		if info.read == nil {
+			b.setting(d, info.check)
 			continue
 		}
 		info.read(b, d)
@@ -46,7 +51,7 @@ func (b *builder) run() {
 	b.warnFlow()
 }
 
-func (b *builder) unknownDirective(d Directive) {
+func (b *builder) unknownDirective(d *Directive) {
 	name, tabbed, hasTab := strings.Cut(d.Name, "\t")
 	if info, ok := b.words.directives[strings.ToLower(name)]; ok && hasTab {
 		b.fail(len(d.Name)-len(tabbed)-1, "a tab follows "+info.name, "write a space")
@@ -56,22 +61,34 @@ func (b *builder) unknownDirective(d Directive) {
 		b.fail(0, "the file begins with a byte order mark", "save it as UTF-8 without one")
 		return
 	}
-	near := hint(d.Name, b.words.directives, func(_ string, info directiveInfo) string { return info.name })
+	near := hint(d.Name, b.words.directives, func(_ string, info *directiveInfo) string { return info.name })
 	b.fail(0, "unknown directive "+quote(d.Name), near)
 }
 
-// fail reports a mistake at an offset of the directive being read.
+// fail reports a mistake at an offset of the directive being read. Like warn it is
+// called all over and not inlined: Envoy compiles every byte of the filter.
+//
+//go:noinline
 func (b *builder) fail(off int, msg, hint string) {
-	b.errs = append(b.errs, &Error{Pos: b.at.At(off), Msg: msg, Hint: hint})
+	b.errs = append(b.errs, &Error{Pos: b.at.place(off), Msg: msg, Hint: hint})
 }
 
 // warn notes what Coraza accepts and does not do.
+//
+//go:noinline
 func (b *builder) warn(off int, msg, hint string) {
-	b.table.Warnings = append(b.table.Warnings, &Error{Pos: b.at.At(off), Msg: msg, Hint: hint})
+	b.warnAt(b.at.place(off), msg, hint)
+}
+
+// warnAt is warn for a place in any directive.
+//
+//go:noinline
+func (b *builder) warnAt(pos Position, msg, hint string) {
+	b.table.Warnings = append(b.table.Warnings, &Error{Pos: pos, Msg: msg, Hint: hint})
 }
 
 // rule reads a SecRule or SecAction.
-func (b *builder) rule(d Directive) {
+func (b *builder) rule(d *Directive) {
 	if strings.TrimSpace(d.Args) == "" {
 		b.fail(0, d.Name+" is empty", "")
 		return
@@ -81,7 +98,7 @@ func (b *builder) rule(d Directive) {
 		b.errs = append(b.errs, err)
 	}
 	r := &Rule{Phase: defaultPhase}
-	r.Directive, r.Severity = d, SeverityUnset
+	r.Directive, r.Severity = *d, SeverityUnset
 	if d.is("secrule") && err == nil {
 		b.targets(&r.Link, parts.vars)
 		r.Operator = b.operator(parts.operator)
@@ -130,7 +147,7 @@ func (b *builder) openChain() *Rule {
 // checkID reports a rule without an id and one whose id is taken.
 func (b *builder) checkID(r *Rule) {
 	if r.ID == 0 {
-		for _, a := range cutActions(b.actionsOf(r.Directive)) {
+		for _, a := range cutActions(b.actionsOf(&r.Directive)) {
 			if a.key() == "id" {
 				return // it has one, which was reported
 			}
@@ -144,7 +161,7 @@ func (b *builder) checkID(r *Rule) {
 }
 
 // actionsOf gives the list of actions of a rule that has been read.
-func (b *builder) actionsOf(d Directive) span {
+func (b *builder) actionsOf(d *Directive) span {
 	parts, _ := d.parts()
 	return parts.actions
 }
@@ -160,18 +177,18 @@ func (b *builder) find(id int) *Rule {
 }
 
 // marker reads a SecMarker.
-func (b *builder) marker(d Directive) {
+func (b *builder) marker(d *Directive) {
 	if d.Args == "" {
 		b.fail(0, "SecMarker has no name", "")
 		return
 	}
 	r := &Rule{Marker: d.Args}
-	r.Directive, r.Severity = d, SeverityUnset
+	r.Directive, r.Severity = *d, SeverityUnset
 	b.table.Rules = append(b.table.Rules, r)
 }
 
 // defaultAction reads a SecDefaultAction.
-func (b *builder) defaultAction(d Directive) {
+func (b *builder) defaultAction(d *Directive) {
 	if d.Args == "" {
 		b.fail(0, "SecDefaultAction is empty", "")
 		return
@@ -222,7 +239,7 @@ func (b *builder) defaultsOf(phase int) []parsedAction {
 }
 
 // dataset reads a SecDataset.
-func (b *builder) dataset(d Directive) {
+func (b *builder) dataset(d *Directive) {
 	name, text, ok := strings.Cut(d.Args, " ")
 	if !ok {
 		b.fail(0, "SecDataset needs a name and a block in backticks", "")
@@ -241,12 +258,12 @@ func (b *builder) dataset(d Directive) {
 }
 
 // ignoreErrors reads SecIgnoreRuleCompilationErrors.
-func (b *builder) ignoreErrors(d Directive) {
+func (b *builder) ignoreErrors(d *Directive) {
 	if msg, hint := onOff(d.Args); msg != "" {
 		b.fail(d.argsOff, d.Name+" "+msg, hint)
 		return
 	}
 	if strings.ToLower(d.Args) == "on" {
-		b.table.Unmodelled = append(b.table.Unmodelled, Unmodelled{d, "Coraza then drops rules that it cannot read, without a word"})
+		b.table.Unmodelled = append(b.table.Unmodelled, Unmodelled{*d, "Coraza then drops rules that it cannot read, without a word"})
 	}
 }

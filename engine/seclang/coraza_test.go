@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"os"
 	"strconv"
 	"strings"
 	"testing"
@@ -15,6 +16,15 @@ import (
 	"github.com/corazawaf/coraza/v3/types"
 	"github.com/stretchr/testify/require"
 )
+
+// The build tags change what Coraza accepts, and so what is compared here.
+func TestMain(m *testing.M) {
+	if observe(nil, `SecAction "phase:1,pass"`).err == nil {
+		fmt.Println("engine/seclang is tested with the build tags of the Makefile: run make test, or set GOFLAGS as it does")
+		os.Exit(1)
+	}
+	os.Exit(m.Run())
+}
 
 // everything includes the recommended configuration and the whole of CRS.
 const everything = "Include @coraza.conf-recommended\nInclude @crs-setup.conf.example\nInclude @owasp_crs/*.conf"

@@ -29,7 +29,10 @@ type piece struct {
 
 // At gives the place in the source of Raw[off]. An offset outside Raw gives the
 // nearest place inside the directive.
-func (d Directive) At(off int) Position {
+func (d Directive) At(off int) Position { return d.place(off) }
+
+// place is At without copying the directive.
+func (d *Directive) place(off int) Position {
 	if len(d.pieces) == 0 {
 		return d.Pos
 	}
@@ -44,7 +47,7 @@ func (d Directive) At(off int) Position {
 }
 
 // is says whether the directive has the given lower-case name.
-func (d Directive) is(name string) bool {
+func (d *Directive) is(name string) bool {
 	return strings.ToLower(d.Name) == name
 }
 
@@ -56,7 +59,7 @@ type span struct {
 }
 
 // args gives Args as a span.
-func (d Directive) args() span {
+func (d *Directive) args() span {
 	return span{text: d.Args, off: d.argsOff}
 }
 

@@ -82,52 +82,118 @@ var Transformations = []string{
 	"urlEncode", "utf8toUnicode",
 }
 
-// Variables are the variables of Coraza 3.8.1. Not to be changed.
-var Variables = variableTable(
-	[]string{"ARGS", "ARGS_GET", "ARGS_GET_NAMES", "ARGS_NAMES", "ARGS_POST", "ARGS_POST_NAMES"},
-	[]string{
-		"ARGS_PATH", "ENV", "FILES", "FILES_NAMES", "FILES_SIZES", "FILES_TMPNAMES", "FILES_TMP_CONTENT",
-		"GEO", "JSON", "MATCHED_VARS", "MATCHED_VARS_NAMES", "MULTIPART_FILENAME",
-		"MULTIPART_FILENAME_CHARSET", "MULTIPART_FILENAME_LANGUAGE", "MULTIPART_NAME",
-		"MULTIPART_PART_HEADERS", "REQUEST_COOKIES", "REQUEST_COOKIES_NAMES", "REQUEST_HEADERS",
-		"REQUEST_HEADERS_NAMES", "REQUEST_XML", "RESPONSE_ARGS", "RESPONSE_HEADERS",
-		"RESPONSE_HEADERS_NAMES", "RESPONSE_XML", "RULE", "TX", "XML",
-	},
-	[]string{
-		"ARGS_COMBINED_SIZE", "ARGUMENTS_LIMIT_REACHED", "AUTH_TYPE", "DURATION", "FILES_COMBINED_SIZE",
-		"FULL_REQUEST", "FULL_REQUEST_LENGTH", "HIGHEST_SEVERITY", "INBOUND_DATA_ERROR", "IP",
-		"MATCHED_VAR", "MATCHED_VAR_NAME", "MULTIPART_BOUNDARY_QUOTED", "MULTIPART_BOUNDARY_WHITESPACE",
-		"MULTIPART_CRLF_LF_LINES", "MULTIPART_DATA_AFTER", "MULTIPART_DATA_BEFORE",
-		"MULTIPART_DUPLICATE_PART_HEADER", "MULTIPART_FILE_LIMIT_EXCEEDED", "MULTIPART_HEADER_FOLDING",
-		"MULTIPART_INVALID_HEADER_FOLDING", "MULTIPART_INVALID_PART", "MULTIPART_INVALID_QUOTING",
-		"MULTIPART_LF_LINE", "MULTIPART_MISSING_SEMICOLON", "MULTIPART_STRICT_ERROR",
-		"MULTIPART_UNMATCHED_BOUNDARY", "OUTBOUND_DATA_ERROR", "PATH_INFO", "QUERY_STRING",
-		"REMOTE_ADDR", "REMOTE_HOST", "REMOTE_PORT", "REQBODY_ERROR", "REQBODY_ERROR_MSG",
-		"REQBODY_PROCESSOR", "REQBODY_PROCESSOR_ERROR", "REQBODY_PROCESSOR_ERROR_MSG",
-		"REQUEST_BASENAME", "REQUEST_BODY", "REQUEST_BODY_LENGTH", "REQUEST_FILENAME", "REQUEST_LINE",
-		"REQUEST_METHOD", "REQUEST_PROTOCOL", "REQUEST_URI", "REQUEST_URI_RAW", "RESPONSE_BODY",
-		"RESPONSE_CONTENT_LENGTH", "RESPONSE_CONTENT_TYPE", "RESPONSE_PROTOCOL", "RESPONSE_STATUS",
-		"RES_BODY_ERROR", "RES_BODY_ERROR_MSG", "RES_BODY_PROCESSOR", "RES_BODY_PROCESSOR_ERROR",
-		"RES_BODY_PROCESSOR_ERROR_MSG", "SERVER_ADDR", "SERVER_NAME", "SERVER_PORT", "SESSIONID",
-		"STATUS_LINE", "TIME", "TIME_DAY", "TIME_EPOCH", "TIME_HOUR", "TIME_MIN", "TIME_MON", "TIME_SEC",
-		"TIME_WDAY", "TIME_YEAR", "UNIQUE_ID", "UNKNOWN", "URI_PARSE_ERROR", "URLENCODED_ERROR", "USERID",
-	},
-)
-
-// variableTable joins the names and sorts them for lookUpVariable.
-func variableTable(mindCase, selectable, plain []string) []VariableInfo {
-	var out []VariableInfo
-	for _, name := range mindCase {
-		out = append(out, VariableInfo{Name: name, Selectable: true, MindsCase: true})
-	}
-	for _, name := range selectable {
-		out = append(out, VariableInfo{Name: name, Selectable: true})
-	}
-	for _, name := range plain {
-		out = append(out, VariableInfo{Name: name})
-	}
-	slices.SortFunc(out, func(a, b VariableInfo) int { return strings.Compare(a.Name, b.Name) })
-	return out
+// Variables are the variables of Coraza 3.8.1, in order. Not to be changed.
+var Variables = []VariableInfo{
+	{Name: "ARGS", Selectable: true, MindsCase: true},
+	{Name: "ARGS_COMBINED_SIZE"},
+	{Name: "ARGS_GET", Selectable: true, MindsCase: true},
+	{Name: "ARGS_GET_NAMES", Selectable: true, MindsCase: true},
+	{Name: "ARGS_NAMES", Selectable: true, MindsCase: true},
+	{Name: "ARGS_PATH", Selectable: true},
+	{Name: "ARGS_POST", Selectable: true, MindsCase: true},
+	{Name: "ARGS_POST_NAMES", Selectable: true, MindsCase: true},
+	{Name: "ARGUMENTS_LIMIT_REACHED"},
+	{Name: "AUTH_TYPE"},
+	{Name: "DURATION"},
+	{Name: "ENV", Selectable: true},
+	{Name: "FILES", Selectable: true},
+	{Name: "FILES_COMBINED_SIZE"},
+	{Name: "FILES_NAMES", Selectable: true},
+	{Name: "FILES_SIZES", Selectable: true},
+	{Name: "FILES_TMPNAMES", Selectable: true},
+	{Name: "FILES_TMP_CONTENT", Selectable: true},
+	{Name: "FULL_REQUEST"},
+	{Name: "FULL_REQUEST_LENGTH"},
+	{Name: "GEO", Selectable: true},
+	{Name: "HIGHEST_SEVERITY"},
+	{Name: "INBOUND_DATA_ERROR"},
+	{Name: "IP"},
+	{Name: "JSON", Selectable: true},
+	{Name: "MATCHED_VAR"},
+	{Name: "MATCHED_VARS", Selectable: true},
+	{Name: "MATCHED_VARS_NAMES", Selectable: true},
+	{Name: "MATCHED_VAR_NAME"},
+	{Name: "MULTIPART_BOUNDARY_QUOTED"},
+	{Name: "MULTIPART_BOUNDARY_WHITESPACE"},
+	{Name: "MULTIPART_CRLF_LF_LINES"},
+	{Name: "MULTIPART_DATA_AFTER"},
+	{Name: "MULTIPART_DATA_BEFORE"},
+	{Name: "MULTIPART_DUPLICATE_PART_HEADER"},
+	{Name: "MULTIPART_FILENAME", Selectable: true},
+	{Name: "MULTIPART_FILENAME_CHARSET", Selectable: true},
+	{Name: "MULTIPART_FILENAME_LANGUAGE", Selectable: true},
+	{Name: "MULTIPART_FILE_LIMIT_EXCEEDED"},
+	{Name: "MULTIPART_HEADER_FOLDING"},
+	{Name: "MULTIPART_INVALID_HEADER_FOLDING"},
+	{Name: "MULTIPART_INVALID_PART"},
+	{Name: "MULTIPART_INVALID_QUOTING"},
+	{Name: "MULTIPART_LF_LINE"},
+	{Name: "MULTIPART_MISSING_SEMICOLON"},
+	{Name: "MULTIPART_NAME", Selectable: true},
+	{Name: "MULTIPART_PART_HEADERS", Selectable: true},
+	{Name: "MULTIPART_STRICT_ERROR"},
+	{Name: "MULTIPART_UNMATCHED_BOUNDARY"},
+	{Name: "OUTBOUND_DATA_ERROR"},
+	{Name: "PATH_INFO"},
+	{Name: "QUERY_STRING"},
+	{Name: "REMOTE_ADDR"},
+	{Name: "REMOTE_HOST"},
+	{Name: "REMOTE_PORT"},
+	{Name: "REQBODY_ERROR"},
+	{Name: "REQBODY_ERROR_MSG"},
+	{Name: "REQBODY_PROCESSOR"},
+	{Name: "REQBODY_PROCESSOR_ERROR"},
+	{Name: "REQBODY_PROCESSOR_ERROR_MSG"},
+	{Name: "REQUEST_BASENAME"},
+	{Name: "REQUEST_BODY"},
+	{Name: "REQUEST_BODY_LENGTH"},
+	{Name: "REQUEST_COOKIES", Selectable: true},
+	{Name: "REQUEST_COOKIES_NAMES", Selectable: true},
+	{Name: "REQUEST_FILENAME"},
+	{Name: "REQUEST_HEADERS", Selectable: true},
+	{Name: "REQUEST_HEADERS_NAMES", Selectable: true},
+	{Name: "REQUEST_LINE"},
+	{Name: "REQUEST_METHOD"},
+	{Name: "REQUEST_PROTOCOL"},
+	{Name: "REQUEST_URI"},
+	{Name: "REQUEST_URI_RAW"},
+	{Name: "REQUEST_XML", Selectable: true},
+	{Name: "RESPONSE_ARGS", Selectable: true},
+	{Name: "RESPONSE_BODY"},
+	{Name: "RESPONSE_CONTENT_LENGTH"},
+	{Name: "RESPONSE_CONTENT_TYPE"},
+	{Name: "RESPONSE_HEADERS", Selectable: true},
+	{Name: "RESPONSE_HEADERS_NAMES", Selectable: true},
+	{Name: "RESPONSE_PROTOCOL"},
+	{Name: "RESPONSE_STATUS"},
+	{Name: "RESPONSE_XML", Selectable: true},
+	{Name: "RES_BODY_ERROR"},
+	{Name: "RES_BODY_ERROR_MSG"},
+	{Name: "RES_BODY_PROCESSOR"},
+	{Name: "RES_BODY_PROCESSOR_ERROR"},
+	{Name: "RES_BODY_PROCESSOR_ERROR_MSG"},
+	{Name: "RULE", Selectable: true},
+	{Name: "SERVER_ADDR"},
+	{Name: "SERVER_NAME"},
+	{Name: "SERVER_PORT"},
+	{Name: "SESSIONID"},
+	{Name: "STATUS_LINE"},
+	{Name: "TIME"},
+	{Name: "TIME_DAY"},
+	{Name: "TIME_EPOCH"},
+	{Name: "TIME_HOUR"},
+	{Name: "TIME_MIN"},
+	{Name: "TIME_MON"},
+	{Name: "TIME_SEC"},
+	{Name: "TIME_WDAY"},
+	{Name: "TIME_YEAR"},
+	{Name: "TX", Selectable: true},
+	{Name: "UNIQUE_ID"},
+	{Name: "UNKNOWN"},
+	{Name: "URI_PARSE_ERROR"},
+	{Name: "URLENCODED_ERROR"},
+	{Name: "USERID"},
+	{Name: "XML", Selectable: true},
 }
 
 // unknownVariable is a name that Coraza's parser takes and that has no value.
@@ -158,7 +224,7 @@ type words struct {
 	actions         map[string]ActionInfo
 	operators       map[string]bool
 	transformations map[string]string
-	directives      map[string]directiveInfo
+	directives      map[string]*directiveInfo
 }
 
 func newWords(k Known) *words {
@@ -166,7 +232,7 @@ func newWords(k Known) *words {
 		actions:         make(map[string]ActionInfo, len(Actions)),
 		operators:       make(map[string]bool, len(Operators)),
 		transformations: make(map[string]string, len(Transformations)),
-		directives:      make(map[string]directiveInfo, len(directives)),
+		directives:      make(map[string]*directiveInfo, len(directives)),
 	}
 	for _, list := range [][]ActionInfo{Actions, k.Actions} {
 		for _, a := range list {
@@ -183,8 +249,8 @@ func newWords(k Known) *words {
 			w.transformations[strings.ToLower(name)] = name
 		}
 	}
-	for _, d := range directives {
-		w.directives[strings.ToLower(d.name)] = d
+	for i := range directives {
+		w.directives[strings.ToLower(directives[i].name)] = &directives[i]
 	}
 	return w
 }

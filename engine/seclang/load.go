@@ -53,7 +53,7 @@ func (l *loader) text(file, dir, text string) *Error {
 		}
 		l.out = append(l.out, d)
 		if d.is("include") {
-			if err := l.include(d); err != nil {
+			if err := l.include(&d); err != nil {
 				return err
 			}
 		}
@@ -61,8 +61,8 @@ func (l *loader) text(file, dir, text string) *Error {
 }
 
 // include reads the files that an Include names.
-func (l *loader) include(d Directive) *Error {
-	at := d.At(d.args().trim().off)
+func (l *loader) include(d *Directive) *Error {
+	at := d.place(d.args().trim().off)
 	if l.includes++; l.includes > maxIncludes {
 		return &Error{Pos: d.Pos, Msg: "more than 100 Include directives, Coraza reads no more", Hint: "join them with a glob such as rules/*.conf"}
 	}
@@ -87,7 +87,7 @@ func (l *loader) include(d Directive) *Error {
 // match gives the files of an Include. Coraza reads an argument without "*" as
 // the name of a file beside the including one, unless it begins with "/", and
 // one with "*" as a pattern from the root of the file system.
-func (l *loader) match(d Directive, at Position) ([]string, *Error) {
+func (l *loader) match(d *Directive, at Position) ([]string, *Error) {
 	arg := d.Args
 	if !strings.Contains(arg, "*") {
 		arg = strings.TrimSpace(arg)

@@ -26,10 +26,10 @@ func (b *builder) operator(quoted span) *Operator {
 		Negated: name[0] == '!',
 		Name:    operatorName(strings.TrimSpace(name)),
 		Arg:     strings.TrimSpace(arg),
-		Pos:     b.at.At(quoted.off),
+		Pos:     b.at.place(quoted.off),
 	}
 	argOff := quoted.off + escapedOffset(quoted.text, argAt)
-	op.ArgPos = b.at.At(argOff)
+	op.ArgPos = b.at.place(argOff)
 	if !b.words.operators[op.Name] {
 		near := hint(op.Name, b.words.operators, func(key string, _ bool) string { return key })
 		b.fail(quoted.off, "unknown operator "+quote(name), near)
@@ -97,13 +97,16 @@ func (b *builder) checkExpression(pattern string) (msg, hint string) {
 	return b.checkPattern(pattern)
 }
 
-// checkRx checks the argument of @rx. A pattern for bytes that are no UTF-8 goes
-// to another package in Coraza, which has the same syntax but for such bytes.
+// checkRx checks the argument of @rx. A pattern for bytes goes to another package
+// in Coraza, without the prefix; its syntax is the same.
 func (b *builder) checkRx(arg string) (msg, hint string) {
-	if IsBytePattern(arg) {
-		return b.checkExpression(strings.ToValidUTF8(arg, "x"))
+	switch {
+	case b.checkPattern == nil:
+		return "", ""
+	case IsBytePattern(arg):
+		return b.checkPattern(arg)
 	}
-	return b.checkExpression("(?s)" + arg)
+	return b.checkPattern("(?s)" + arg)
 }
 
 // IsBytePattern says whether Coraza gives the argument of @rx to binaryregexp,

@@ -16,7 +16,7 @@ type ruleParts struct {
 }
 
 // parts cuts the arguments of a SecRule or SecAction.
-func (d Directive) parts() (ruleParts, *Error) {
+func (d *Directive) parts() (ruleParts, *Error) {
 	if d.is("secaction") {
 		return ruleParts{actions: d.args().unquote(), hasActions: true}, nil
 	}
@@ -72,8 +72,8 @@ func closingQuote(s string) int {
 	return -1
 }
 
-func (d Directive) errorAt(off int, msg, hint string) *Error {
-	return &Error{Pos: d.At(off), Msg: msg, Hint: hint}
+func (d *Directive) errorAt(off int, msg, hint string) *Error {
+	return &Error{Pos: d.place(off), Msg: msg, Hint: hint}
 }
 
 // actionSpan is one action of a list: its name and its argument as written,
@@ -89,8 +89,8 @@ func (a actionSpan) key() string { return strings.ToLower(a.name.text) }
 // inside single quotes or after a backslash does not count, nor does anything in
 // the first byte.
 func cutActions(list span) []actionSpan {
-	var out []actionSpan
 	s, start, colon, inQuotes := list.text, 0, -1, false
+	out := make([]actionSpan, 0, 1+strings.Count(s, ","))
 	emit := func(end int) {
 		a := actionSpan{name: list.slice(start, end).trim(), arg: span{off: list.off + end}}
 		if colon >= 0 {

@@ -10,81 +10,84 @@ import (
 // and what the builder does with it.
 type directiveInfo struct {
 	name string
-	read func(*builder, Directive)
+	// read is nil for a setting, whose value check judges: it says what is wrong
+	// and what would work.
+	read  func(*builder, *Directive)
+	check func(value string) (msg, hint string)
 }
 
 // directives are the directives of Coraza 3.8.1. Include is followed by Load.
 var directives = []directiveInfo{
-	{"Include", ignore},
-	{"SecAction", (*builder).rule},
-	{"SecArgumentSeparator", noEffect},
-	{"SecArgumentsLimit", setting(positive)},
-	{"SecAuditEngine", setting(oneOf("On", "Off", "RelevantOnly"))},
-	{"SecAuditLog", setting(anyText)},
-	{"SecAuditLogDirMode", setting(octal)},
-	{"SecAuditLogFileMode", setting(octal)},
-	{"SecAuditLogFormat", setting(anyText)},
-	{"SecAuditLogParts", setting(auditParts)},
-	{"SecAuditLogRelevantStatus", setting(pattern)},
-	{"SecAuditLogStorageDir", setting(anyText)},
-	{"SecAuditLogType", setting(anyText)},
-	{"SecCollectionTimeout", noEffect},
-	{"SecComponentSignature", setting(anyText)},
-	{"SecConnEngine", noEffect},
-	{"SecConnReadStateLimit", noEffect},
-	{"SecConnWriteStateLimit", noEffect},
-	{"SecCookieFormat", noEffect},
-	{"SecDataDir", setting(anyText)},
-	{"SecDataset", (*builder).dataset},
-	{"SecDebugLog", setting(anyText)},
-	{"SecDebugLogLevel", setting(debugLevel)},
-	{"SecDefaultAction", (*builder).defaultAction},
-	{"SecGsbLookupDb", noEffect},
-	{"SecHashEngine", noEffect},
-	{"SecHashKey", noEffect},
-	{"SecHashMethodPm", noEffect},
-	{"SecHashMethodRx", noEffect},
-	{"SecHashParam", noEffect},
-	{"SecHTTPBlKey", noEffect},
-	{"SecIgnoreRuleCompilationErrors", (*builder).ignoreErrors},
-	{"SecMarker", (*builder).marker},
-	{"SecPcreMatchLimit", noEffect},
-	{"SecPcreMatchLimitRecursion", noEffect},
-	{"SecRemoteRules", refused},
-	{"SecRemoteRulesFailAction", setting(oneOf("Abort", "Warn"))},
-	{"SecRequestBodyAccess", setting(onOff)},
-	{"SecRequestBodyInMemoryLimit", setting(bodyLimit)},
-	{"SecRequestBodyJsonDepthLimit", setting(positive)},
-	{"SecRequestBodyLimit", setting(bodyLimit)},
-	{"SecRequestBodyLimitAction", setting(oneOf("Reject", "ProcessPartial"))},
-	{"SecRequestBodyNoFilesLimit", setting(number)},
-	{"SecResponseBodyAccess", setting(onOff)},
-	{"SecResponseBodyJsonDepthLimit", setting(positive)},
-	{"SecResponseBodyLimit", setting(bodyLimit)},
-	{"SecResponseBodyLimitAction", setting(oneOf("Reject", "ProcessPartial"))},
-	{"SecResponseBodyMimeType", setting(anyText)},
-	{"SecResponseBodyMimeTypesClear", setting(nothing)},
-	{"SecRule", (*builder).rule},
-	{"SecRuleEngine", setting(oneOf("On", "Off", "DetectionOnly"))},
-	{"SecRulePerfTime", noEffect},
-	{"SecRuleRemoveById", (*builder).removeByID},
-	{"SecRuleRemoveByMsg", (*builder).removeByMsg},
-	{"SecRuleRemoveByTag", (*builder).removeByTag},
-	{"SecRuleScript", noEffect},
-	{"SecRuleUpdateActionById", (*builder).updateActionByID},
-	{"SecRuleUpdateTargetById", (*builder).updateTargetByID},
-	{"SecRuleUpdateTargetByMsg", noEffect},
-	{"SecRuleUpdateTargetByTag", (*builder).updateTargetByTag},
-	{"SecRxPreFilter", setting(onOff)},
-	{"SecSensorId", setting(anyText)},
-	{"SecServerSignature", setting(anyText)},
-	{"SecTmpDir", noEffect},
-	{"SecUnicodeMap", noEffect},
-	{"SecUploadDir", setting(anyText)},
-	{"SecUploadFileLimit", setting(number)},
-	{"SecUploadFileMode", setting(octal)},
-	{"SecUploadKeepFiles", setting(oneOf("On", "Off", "RelevantOnly"))},
-	{"SecWebAppId", setting(anyText)},
+	{"Include", ignore, nil},
+	{"SecAction", (*builder).rule, nil},
+	{"SecArgumentSeparator", noEffect, nil},
+	{"SecArgumentsLimit", nil, positive},
+	{"SecAuditEngine", nil, auditEngine},
+	{"SecAuditLog", nil, anyText},
+	{"SecAuditLogDirMode", nil, octal},
+	{"SecAuditLogFileMode", nil, octal},
+	{"SecAuditLogFormat", nil, anyText},
+	{"SecAuditLogParts", nil, auditParts},
+	{"SecAuditLogRelevantStatus", nil, pattern},
+	{"SecAuditLogStorageDir", nil, anyText},
+	{"SecAuditLogType", nil, anyText},
+	{"SecCollectionTimeout", noEffect, nil},
+	{"SecComponentSignature", nil, anyText},
+	{"SecConnEngine", noEffect, nil},
+	{"SecConnReadStateLimit", noEffect, nil},
+	{"SecConnWriteStateLimit", noEffect, nil},
+	{"SecCookieFormat", noEffect, nil},
+	{"SecDataDir", nil, anyText},
+	{"SecDataset", (*builder).dataset, nil},
+	{"SecDebugLog", nil, anyText},
+	{"SecDebugLogLevel", nil, debugLevel},
+	{"SecDefaultAction", (*builder).defaultAction, nil},
+	{"SecGsbLookupDb", noEffect, nil},
+	{"SecHashEngine", noEffect, nil},
+	{"SecHashKey", noEffect, nil},
+	{"SecHashMethodPm", noEffect, nil},
+	{"SecHashMethodRx", noEffect, nil},
+	{"SecHashParam", noEffect, nil},
+	{"SecHTTPBlKey", noEffect, nil},
+	{"SecIgnoreRuleCompilationErrors", (*builder).ignoreErrors, nil},
+	{"SecMarker", (*builder).marker, nil},
+	{"SecPcreMatchLimit", noEffect, nil},
+	{"SecPcreMatchLimitRecursion", noEffect, nil},
+	{"SecRemoteRules", refused, nil},
+	{"SecRemoteRulesFailAction", nil, failAction},
+	{"SecRequestBodyAccess", nil, onOff},
+	{"SecRequestBodyInMemoryLimit", nil, bodyLimit},
+	{"SecRequestBodyJsonDepthLimit", nil, positive},
+	{"SecRequestBodyLimit", nil, bodyLimit},
+	{"SecRequestBodyLimitAction", nil, limitAction},
+	{"SecRequestBodyNoFilesLimit", nil, number},
+	{"SecResponseBodyAccess", nil, onOff},
+	{"SecResponseBodyJsonDepthLimit", nil, positive},
+	{"SecResponseBodyLimit", nil, bodyLimit},
+	{"SecResponseBodyLimitAction", nil, limitAction},
+	{"SecResponseBodyMimeType", nil, anyText},
+	{"SecResponseBodyMimeTypesClear", nil, nothing},
+	{"SecRule", (*builder).rule, nil},
+	{"SecRuleEngine", nil, ruleEngine},
+	{"SecRulePerfTime", noEffect, nil},
+	{"SecRuleRemoveById", (*builder).removeByID, nil},
+	{"SecRuleRemoveByMsg", (*builder).removeByMsg, nil},
+	{"SecRuleRemoveByTag", (*builder).removeByTag, nil},
+	{"SecRuleScript", noEffect, nil},
+	{"SecRuleUpdateActionById", (*builder).updateActionByID, nil},
+	{"SecRuleUpdateTargetById", (*builder).updateTargetByID, nil},
+	{"SecRuleUpdateTargetByMsg", noEffect, nil},
+	{"SecRuleUpdateTargetByTag", (*builder).updateTargetByTag, nil},
+	{"SecRxPreFilter", nil, onOff},
+	{"SecSensorId", nil, anyText},
+	{"SecServerSignature", nil, anyText},
+	{"SecTmpDir", noEffect, nil},
+	{"SecUnicodeMap", noEffect, nil},
+	{"SecUploadDir", noDisk, nil},
+	{"SecUploadFileLimit", nil, number},
+	{"SecUploadFileMode", nil, octal},
+	{"SecUploadKeepFiles", nil, keepFiles},
+	{"SecWebAppId", nil, anyText},
 }
 
 // Directives gives the names of the directives of Coraza 3.8.1, in order.
@@ -97,28 +100,39 @@ func Directives() []string {
 }
 
 // ignore is for directives that are done with before the builder sees them.
-func ignore(*builder, Directive) {}
+func ignore(*builder, *Directive) {}
 
 // noEffect is for directives that Coraza takes and does nothing with.
-func noEffect(b *builder, d Directive) {
+func noEffect(b *builder, d *Directive) {
 	b.warn(0, d.Name+" has no effect in Coraza", "")
 }
 
 // refused is for directives that Coraza knows and always fails on.
-func refused(b *builder, d Directive) {
+func refused(b *builder, d *Directive) {
 	b.fail(0, d.Name+" is not implemented in Coraza", "Include the rules as files")
 }
 
-// setting records a directive whose value passes the check. The check says what
-// is wrong with the value and what would work; off is where in the value.
-func setting(check func(value string) (msg, hint string)) func(*builder, Directive) {
-	return func(b *builder, d Directive) {
-		if msg, hint := check(d.Args); msg != "" {
-			b.fail(d.argsOff, d.Name+" "+msg, hint)
-			return
-		}
-		b.table.Settings = append(b.table.Settings, Setting{Name: strings.ToLower(d.Name), Value: d.Args, Pos: d.Pos})
+// noDisk is for directives that name a place on the disk, which the engine never
+// touches: Coraza refuses them under the build tag no_fs_access.
+func noDisk(b *builder, d *Directive) {
+	b.fail(0, d.Name+" has no effect, the engine writes no files", "remove it")
+}
+
+// keepFiles checks SecUploadKeepFiles; see noDisk.
+func keepFiles(value string) (msg, hint string) {
+	if strings.ToLower(value) != "off" {
+		return "can only be Off, the engine writes no files", "remove it"
 	}
+	return "", ""
+}
+
+// setting records a directive whose value passes the check.
+func (b *builder) setting(d *Directive, check func(value string) (msg, hint string)) {
+	if msg, hint := check(d.Args); msg != "" {
+		b.fail(d.argsOff, d.Name+" "+msg, hint)
+		return
+	}
+	b.table.Settings = append(b.table.Settings, Setting{Name: strings.ToLower(d.Name), Value: d.Args, Pos: d.Pos})
 }
 
 func anyText(value string) (msg, hint string) {
@@ -135,19 +149,28 @@ func nothing(value string) (msg, hint string) {
 	return "", ""
 }
 
-func oneOf(names ...string) func(string) (msg, hint string) {
-	return func(value string) (msg, hint string) {
-		for _, name := range names {
-			if strings.ToLower(value) == strings.ToLower(name) {
-				return "", ""
-			}
+// oneOf checks a value that is one of a few words in any case.
+func oneOf(value string, names ...string) (msg, hint string) {
+	// Not EqualFold: Coraza lowers, which leaves a long s alone.
+	lower := strings.ToLower(value)
+	for _, name := range names {
+		if lower == strings.ToLower(name) {
+			return "", ""
 		}
-		msg = "is " + strings.Join(names[:len(names)-1], ", ") + " or " + names[len(names)-1] + ", not " + quote(value)
-		return msg, didYouMean(nearest(value, names))
 	}
+	msg = "is " + strings.Join(names[:len(names)-1], ", ") + " or " + names[len(names)-1] + ", not " + quote(value)
+	return msg, didYouMean(nearest(value, names))
 }
 
-func onOff(value string) (msg, hint string) { return oneOf("On", "Off")(value) }
+func onOff(value string) (msg, hint string) { return oneOf(value, "On", "Off") }
+
+func ruleEngine(value string) (msg, hint string) { return oneOf(value, "On", "Off", "DetectionOnly") }
+
+func auditEngine(value string) (msg, hint string) { return oneOf(value, "On", "Off", "RelevantOnly") }
+
+func limitAction(value string) (msg, hint string) { return oneOf(value, "Reject", "ProcessPartial") }
+
+func failAction(value string) (msg, hint string) { return oneOf(value, "Abort", "Warn") }
 
 func number(value string) (msg, hint string) {
 	if _, err := strconv.ParseInt(value, 10, 64); err != nil {

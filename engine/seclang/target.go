@@ -170,7 +170,7 @@ func (b *builder) addTarget(l *Link, v VariableInfo, t rawTarget, key string, ba
 	if !v.MindsCase {
 		s.Key = strings.ToLower(s.Key)
 	}
-	l.Targets = append(l.Targets, Target{Variable: v.Name, Selector: s, Count: t.count, Pos: b.at.At(base + t.off)})
+	l.Targets = append(l.Targets, Target{Variable: v.Name, Selector: s, Count: t.count, Pos: b.at.place(base + t.off)})
 }
 
 // patternOf says whether a key stands between slashes, the last of them not

@@ -49,7 +49,7 @@ func (b *builder) idRange(s span) (r idRange, ok bool) {
 }
 
 // removeByID reads SecRuleRemoveById: ids and ranges with spaces between.
-func (b *builder) removeByID(d Directive) {
+func (b *builder) removeByID(d *Directive) {
 	if d.Args == "" {
 		b.fail(0, d.Name+" names no rule", "")
 		return
@@ -78,7 +78,7 @@ func (b *builder) remove(matches func(*Rule) bool) {
 }
 
 // removeByTag reads SecRuleRemoveByTag. The tag is compared as it stands.
-func (b *builder) removeByTag(d Directive) {
+func (b *builder) removeByTag(d *Directive) {
 	if d.Args == "" {
 		b.fail(0, d.Name+" names no tag", "")
 		return
@@ -92,7 +92,7 @@ func (b *builder) removeByTag(d Directive) {
 
 // removeByMsg reads SecRuleRemoveByMsg, at which Coraza panics as soon as one of
 // the rules and markers before it has no msg.
-func (b *builder) removeByMsg(d Directive) {
+func (b *builder) removeByMsg(d *Directive) {
 	if d.Args == "" {
 		b.fail(0, d.Name+" names no message", "")
 		return
@@ -113,7 +113,7 @@ func (b *builder) removeByMsg(d Directive) {
 // byID calls update for each rule that the ids of an update directive name; what
 // is the last field, which is the update. As in Coraza the first single id ends
 // the list.
-func (b *builder) byID(d Directive, update func(rules []*Rule, what span)) {
+func (b *builder) byID(d *Directive, update func(rules []*Rule, what span)) {
 	fields := d.args().fields()
 	if len(fields) < 2 {
 		b.fail(0, d.Name+" needs a rule id and what to change", "")
@@ -126,7 +126,7 @@ func (b *builder) byID(d Directive, update func(rules []*Rule, what span)) {
 			return
 		}
 		if r.from <= 0 {
-			b.table.Unmodelled = append(b.table.Unmodelled, Unmodelled{d, "0 is the id of every SecMarker, and Coraza runs a marker's actions in all phases"})
+			b.table.Unmodelled = append(b.table.Unmodelled, Unmodelled{*d, "0 is the id of every SecMarker, and Coraza runs a marker's actions in all phases"})
 		}
 		if r.from != r.to {
 			update(b.rulesIn(r), trimQuotes(fields[last]))
@@ -167,7 +167,7 @@ func trimQuotes(s span) span {
 
 // updateTargetByID reads SecRuleUpdateTargetById. Only the first link of a chain
 // changes.
-func (b *builder) updateTargetByID(d Directive) {
+func (b *builder) updateTargetByID(d *Directive) {
 	b.byID(d, b.updateTargets)
 }
 
@@ -187,7 +187,7 @@ func (b *builder) updateTargets(rules []*Rule, what span) {
 }
 
 // updateTargetByTag reads SecRuleUpdateTargetByTag.
-func (b *builder) updateTargetByTag(d Directive) {
+func (b *builder) updateTargetByTag(d *Directive) {
 	fields := d.args().fields()
 	if len(fields) != 2 {
 		b.fail(0, d.Name+" needs a tag and variables, both without spaces", "")
@@ -208,7 +208,7 @@ func (b *builder) updateTargetByTag(d Directive) {
 
 // updateActionByID reads SecRuleUpdateActionById. A disruptive action replaces
 // the one in effect; the defaults of the phase are not merged again.
-func (b *builder) updateActionByID(d Directive) {
+func (b *builder) updateActionByID(d *Directive) {
 	b.byID(d, func(rules []*Rule, what span) {
 		list := b.parsedActions(what)
 		for _, r := range rules {

@@ -1,9 +1,7 @@
 package seclang
 
 import (
-	"maps"
 	"net/netip"
-	"slices"
 	"strings"
 )
 
@@ -109,10 +107,12 @@ func isNetwork(s string) bool {
 // the marker, the phases after it.
 func (b *builder) warnFlow() {
 	markers := map[string]bool{}
+	var names []string
 	for i := len(b.table.Rules) - 1; i >= 0; i-- {
 		r := b.table.Rules[i]
 		if r.Marker != "" {
 			markers[r.Marker] = true
+			names = append(names, r.Marker)
 			continue
 		}
 		if r.last().HasChain {
@@ -122,7 +122,7 @@ func (b *builder) warnFlow() {
 			b.warnCounts(l)
 		}
 		if r.SkipAfter != "" && !markers[r.SkipAfter] {
-			b.warnAt(r.Directive.Pos, "no SecMarker "+quote(r.SkipAfter)+" follows, so that all rules after this one are skipped", didYouMean(nearest(r.SkipAfter, slices.Sorted(maps.Keys(markers)))))
+			b.warnAt(r.Directive.Pos, "no SecMarker "+quote(r.SkipAfter)+" follows, so that all rules after this one are skipped", didYouMean(nearest(r.SkipAfter, names)))
 		}
 	}
 }
@@ -137,8 +137,4 @@ func (b *builder) warnCounts(l *Link) {
 			return
 		}
 	}
-}
-
-func (b *builder) warnAt(pos Position, msg, hint string) {
-	b.table.Warnings = append(b.table.Warnings, &Error{Pos: pos, Msg: msg, Hint: hint})
 }
