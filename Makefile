@@ -36,9 +36,17 @@ build: dist/tabard dist/tabard.wasm ## Build dist/tabard and dist/tabard.wasm.
 dist/tabard: FORCE
 	go build -trimpath -o $@ ./cmd/tabard
 
-dist/tabard.wasm: FORCE
-	go run ./tools/overlay dist/overlay.json
-	$(WASM) go build -overlay dist/overlay.json -trimpath -ldflags="-s -w" -buildmode=c-shared -o $@ ./filter/wasm
+# The three modules for Envoy: the filter; one whose engine fails on demand, for
+# e2e; one without an engine, for the benchmark. The overlay keeps net/http and
+# its cryptography out of them.
+dist/tabard.wasm: MAIN := ./filter/wasm
+dist/e2e/breaking.wasm: MAIN := ./e2e/breaking
+dist/bench/headers.wasm: MAIN := ./tools/bench/headers
+dist/tabard.wasm dist/e2e/breaking.wasm dist/bench/headers.wasm: dist/overlay.json FORCE
+	$(WASM) go build -overlay dist/overlay.json -trimpath -ldflags="-s -w" -buildmode=c-shared -o $@ $(MAIN)
+
+dist/overlay.json: FORCE
+	go run ./tools/overlay $@
 
 test: build dist/e2e/breaking.wasm $(ENVOY) ## Run every test: native ones with the race detector, e2e with a real Envoy.
 	@test -n "$(RACE)" || echo "no C compiler found: the tests run without the race detector"

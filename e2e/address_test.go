@@ -30,7 +30,8 @@ func TestTheClientsAddressIsTheOneThatTrustedProxiesSay(t *testing.T) {
 		{"Envoy trusts one hop and an entry before it is a forgery", "hops", blockedNetwork + ", 198.51.100.1", 200},
 		{"Envoy trusts one hop and the client is behind forged entries", "hops", "198.51.100.1, " + blockedNetwork, 403},
 		{"Envoy trusts none, so the header says nothing", "sample", blockedNetwork, 200},
-		{"the policy trusts one hop and Envoy is that hop", "ownhops", blockedNetwork, 200},
+		{"the policy trusts one hop and the client is in a blocked network", "ownhops", blockedNetwork, 403},
+		{"the policy trusts one hop and an entry before it is a forgery", "ownhops", blockedNetwork + ", 198.51.100.1", 200},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			eachProtocol(t, tc.site, func(t *testing.T, c client, addr string) {

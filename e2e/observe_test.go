@@ -17,7 +17,7 @@ func accessLine(t *testing.T) map[string]string {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
-	line, err := shared(t).AccessLine(ctx, `"case":"`+caseOf(t)+`"`)
+	line, err := shared(t).AccessLine(ctx, caseOf(t))
 	require.NoError(t, err)
 	return asText(t, line)
 }

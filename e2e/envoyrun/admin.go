@@ -147,20 +147,3 @@ func (e *Envoy) WaitFor(ctx context.Context, look func() bool) error {
 	}
 	return nil
 }
-
-// AccessLine waits for the line of the access log that holds mark, and returns
-// its fields.
-func (e *Envoy) AccessLine(ctx context.Context, mark string) (fields map[string]any, err error) {
-	err = e.WaitFor(ctx, func() bool {
-		for line := range strings.Lines(e.AccessLog()) {
-			if strings.HasSuffix(line, "\n") && strings.Contains(line, mark) {
-				return json.Unmarshal([]byte(line), &fields) == nil
-			}
-		}
-		return false
-	})
-	if err != nil {
-		return nil, fmt.Errorf("no line of the access log holds %s: %w", mark, err)
-	}
-	return fields, nil
-}

@@ -21,8 +21,8 @@ type Options struct {
 	Concurrency int
 	// Dynamic reads the listeners from a file that Reconfigure replaces.
 	Dynamic bool
-	// Adjust changes every site's connection manager, before the site's own.
-	Adjust func(Tree)
+	// Quiet leaves the access log out.
+	Quiet bool
 }
 
 // Site is one listener with its own policy.
@@ -78,7 +78,7 @@ func (e *Envoy) write(sites []Site) error {
 	static := at[map[string]any](config, "static_resources")
 	listeners := []any{}
 	for _, site := range sites {
-		listener, err := site.listener(root, e.options.Adjust)
+		listener, err := site.listener(root, e.options.Quiet)
 		if err != nil {
 			return err
 		}
@@ -125,7 +125,7 @@ func (e *Envoy) writeListeners(listeners []any) error {
 }
 
 // listener is the sample's listener with the site's changes.
-func (s Site) listener(root string, adjust func(Tree)) (map[string]any, error) {
+func (s Site) listener(root string, quiet bool) (map[string]any, error) {
 	config, err := readYAML(filepath.Join(root, "envoy", "envoy.yaml"))
 	if err != nil {
 		return nil, err
@@ -140,10 +140,12 @@ func (s Site) listener(root string, adjust func(Tree)) (map[string]any, error) {
 	} else {
 		s.setFilter(root, at[map[string]any](filters, 0, "typed_config", "config"))
 	}
-	for _, change := range []func(Tree){adjust, s.Adjust} {
-		if change != nil {
-			change(manager)
-		}
+	logCase(manager)
+	if quiet {
+		delete(manager, "access_log")
+	}
+	if s.Adjust != nil {
+		s.Adjust(manager)
 	}
 	if s.Listener != nil {
 		s.Listener(listener)

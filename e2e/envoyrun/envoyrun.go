@@ -88,6 +88,7 @@ type Envoy struct {
 	mu      sync.Mutex
 	version int
 	sites   map[string]string // host:port by name
+	access  accessLog
 }
 
 // Start writes the configuration, starts Envoy and waits until it accepts
@@ -150,11 +151,11 @@ func (e *Envoy) launch(binary string) error {
 		"--admin-address-path", e.path("admin"),
 		"--disable-hot-restart",
 		"--concurrency", strconv.Itoa(max(1, e.options.Concurrency)),
-		"--file-flush-interval-msec", "50",
+		"--file-flush-interval-msec", "10",
 		"--log-level", "warning",
 		"--component-log-level", "wasm:info,config:info")
 	e.cmd.Env = append(os.Environ(), "PIDFILE="+e.path("pid"))
-	access, err := os.Create(e.path("access.log"))
+	access, err := os.Create(e.path(accessFile))
 	if err != nil {
 		return err
 	}
@@ -231,7 +232,7 @@ func (e *Envoy) Log() string { return e.read("envoy.log") }
 
 // AccessLog returns the access log's lines so far; Envoy writes them a little
 // after the exchange.
-func (e *Envoy) AccessLog() string { return e.read("access.log") }
+func (e *Envoy) AccessLog() string { return e.read(accessFile) }
 
 func (e *Envoy) path(name string) string { return filepath.Join(e.dir, name) }
 

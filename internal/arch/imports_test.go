@@ -27,7 +27,7 @@ var directions = []direction{
 	{"filter/abi", []string{"filter", "engine"}, nil},
 	{"filter", []string{"filter", "engine"}, []string{"rules", "internal"}},
 	// A proxy of our own for the module: it speaks of the filter's names.
-	{"internal/wasmhost", []string{"engine", "filter", "internal"}, nil},
+	{"internal/wasmhost", []string{"engine", "filter", "internal"}, []string{"rules"}},
 	{"internal", []string{"engine", "internal", "rules"}, nil},
 	{"cmd", []string{"cmd", "engine", "internal", "rules"}, nil},
 	{"e2e", []string{"e2e", "engine", "filter", "internal", "rules"}, nil},

@@ -80,7 +80,7 @@ func run(ctx context.Context, s settings) error {
 	if err != nil {
 		return err
 	}
-	e, err := envoyrun.Start(ctx, envoyrun.Options{Upstream: up.Addr().String(), Adjust: quiet,
+	e, err := envoyrun.Start(ctx, envoyrun.Options{Upstream: up.Addr().String(), Quiet: true,
 		Sites: []envoyrun.Site{sites[alone], sites[headers], sites[tabard]}})
 	if err != nil {
 		return err
@@ -93,10 +93,6 @@ func run(ctx context.Context, s settings) error {
 	printReport(os.Stdout, report{settings: s, load: load.name(), starts: starts, results: results})
 	return e.Stop()
 }
-
-// quiet leaves the access log out: its cost is the same for all, and not what
-// is asked.
-func quiet(manager envoyrun.Tree) { delete(manager, "access_log") }
 
 // variant is what stands between client and function.
 type variant string

@@ -52,7 +52,7 @@ func measureStarts(ctx context.Context, times int, upstream string, sites map[va
 }
 
 func measureStart(ctx context.Context, upstream string, site envoyrun.Site) (start, error) {
-	e, err := envoyrun.Start(ctx, envoyrun.Options{Upstream: upstream, Sites: []envoyrun.Site{site}, Adjust: quiet})
+	e, err := envoyrun.Start(ctx, envoyrun.Options{Upstream: upstream, Sites: []envoyrun.Site{site}, Quiet: true})
 	if err != nil {
 		return start{}, err
 	}

@@ -42,7 +42,7 @@ func run(ctx context.Context, out io.Writer, stay bool) (ok bool, err error) {
 	}
 	defer f.Stop()
 	fmt.Fprintln(out, "Starting Envoy with dist/tabard.wasm and the policy in envoy/policy.yaml ...")
-	e, err := envoyrun.Start(ctx, envoyrun.Options{Upstream: f.Addr(), Sites: []envoyrun.Site{{Name: "demo", Adjust: adjust}}})
+	e, err := envoyrun.Start(ctx, envoyrun.Options{Upstream: f.Addr(), Sites: []envoyrun.Site{{Name: "demo", Adjust: behindProxy}}})
 	if err != nil {
 		return false, err
 	}
@@ -58,13 +58,9 @@ func run(ctx context.Context, out io.Writer, stay bool) (ok bool, err error) {
 	return play(ctx, out, e, f)
 }
 
-// adjust has Envoy believe that one trusted proxy stands before it, so that a
-// header can say where a client comes from, and has the access log name each
-// request of the demo.
-func adjust(manager envoyrun.Tree) {
-	manager["xff_num_trusted_hops"] = 1
-	manager.At("access_log", 0, "typed_config", "log_format", "json_format")["case"] = "%REQ(" + function.CaseHeader + ")%"
-}
+// behindProxy has Envoy believe that one trusted proxy stands before it, so
+// that a header can say where a client comes from.
+func behindProxy(manager envoyrun.Tree) { manager["xff_num_trusted_hops"] = 1 }
 
 // wait prints what to try, and stays until it is interrupted.
 func wait(ctx context.Context, out io.Writer, e *envoyrun.Envoy) error {

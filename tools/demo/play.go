@@ -73,7 +73,7 @@ func (s step) play(ctx context.Context, e *envoyrun.Envoy, f *function.Function,
 		return result{}, err
 	}
 	took := time.Since(start)
-	line, err := e.AccessLine(ctx, `"case":"`+name+`"`)
+	line, err := e.AccessLine(ctx, name)
 	if err != nil {
 		return result{}, err
 	}
