@@ -67,9 +67,6 @@ func newIPReputation(options plugintypes.OperatorOptions) (plugintypes.Operator,
 
 // Evaluate judges one address.
 func (o *ipReputation) Evaluate(tx plugintypes.TransactionState, value string) bool {
-	if o.set.Len() == 0 {
-		return false
-	}
 	addr, err := netip.ParseAddr(value)
 	if err != nil {
 		return false
