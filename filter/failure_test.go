@@ -62,7 +62,7 @@ func decisiveCalls(t *testing.T) []string {
 			calls = append(calls, line)
 		}
 	}
-	require.Len(t, calls, 18, "6 properties, headers, body, trailers, 2 states; 1 property, headers, body, 4 states")
+	require.Len(t, calls, 19, "7 properties, headers, body, trailers, 2 states; 1 property, headers, body, 4 states")
 	return calls
 }
 

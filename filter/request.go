@@ -22,6 +22,11 @@ func judgeRequest(s *Stream, ev event) Action {
 	if err != nil {
 		return s.fail(failHostCall, err)
 	}
+	if !ev.end {
+		if err := s.reframe(&request); err != nil {
+			return s.fail(failHostCall, err)
+		}
+	}
 	s.protocol = request.Protocol
 	s.ex = s.plugin.engine.Begin(conn)
 	if a, over := s.settle(s.ex.RequestHeaders(request, ev.end)); over {
@@ -163,6 +168,29 @@ func (s *Stream) request() (engine.Request, error) {
 		r.err = errors.New("the request headers have no :method")
 	}
 	return request, r.err
+}
+
+// reframe puts back the "transfer-encoding: chunked" that Envoy takes out of
+// every request: rules ask for it, and an HTTP/1.1 body without a length can
+// have come in no other way (RFC 9112, section 6.3). A host without
+// connections, such as one that replays traffic, took nothing out.
+func (s *Stream) reframe(r *engine.Request) error {
+	if r.Protocol != "HTTP/1.1" || r.Method == "CONNECT" {
+		return nil
+	}
+	for _, name := range []string{"content-length", "transfer-encoding", "upgrade"} {
+		if r.Headers.Get(name) != "" {
+			return nil
+		}
+	}
+	connection, err := s.plugin.optional("connection_id")
+	if err != nil {
+		return stepError{"reading the property connection_id", err}
+	}
+	if connection != "" {
+		r.Headers = append(r.Headers, [2]string{"transfer-encoding", "chunked"})
+	}
+	return nil
 }
 
 // reader reads properties until one fails.

@@ -70,6 +70,44 @@ state(tabard.verdict, pass)
 state(tabard.transaction_id, tx)`), b.host.Trace())
 }
 
+func TestTheEngineSeesTheFramingThatEnvoyTakesAway(t *testing.T) {
+	chunked := [2]string{"transfer-encoding", "chunked"}
+	for name, test := range map[string]struct {
+		protocol string
+		header   [2]string
+		end      bool
+		replayed bool
+		want     bool
+	}{
+		"an HTTP/1.1 body without a length was chunked": {protocol: "HTTP/1.1", want: true},
+		"one with a length was not":                     {protocol: "HTTP/1.1", header: [2]string{"content-length", "5"}},
+		"one that still says so is left":                {protocol: "HTTP/1.1", header: [2]string{"transfer-encoding", "gzip, chunked"}},
+		"an upgrade has no body":                        {protocol: "HTTP/1.1", header: [2]string{"upgrade", "websocket"}},
+		"HTTP/2 has frames":                             {protocol: "HTTP/2"},
+		"no body, no framing":                           {protocol: "HTTP/1.1", end: true},
+		"a replayed request is left as it is":           {protocol: "HTTP/1.1", replayed: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t, &script{})
+			s := b.stream(1)
+			b.host.Stream(1).Properties["request.protocol"] = test.protocol
+			if !test.replayed {
+				b.host.Stream(1).Properties["connection_id"] = "\x07\x00\x00\x00\x00\x00\x00\x00"
+			}
+			if test.header[0] != "" {
+				lines := b.host.Stream(1).Blocks[filter.RequestHeaders]
+				b.host.Stream(1).Blocks[filter.RequestHeaders] = append(lines, test.header)
+			}
+			s.OnRequestHeaders(test.end)
+			if test.want {
+				require.Contains(t, b.engine.only(t).request.Headers, chunked)
+			} else {
+				require.NotContains(t, b.engine.only(t).request.Headers, chunked)
+			}
+		})
+	}
+}
+
 func TestAHeldBodyIsFedOnceThoughTheHostGathersIt(t *testing.T) {
 	b := newBench(t, &script{holdRequest: true})
 	s := b.stream(1)
