@@ -144,7 +144,7 @@ func block(phase int) engine.Verdict {
 
 // bench is a started plugin on a host in memory.
 type bench struct {
-	t      *testing.T
+	t      testing.TB
 	host   *filtertest.Host
 	engine *script
 	vm     *filter.VM
@@ -153,7 +153,7 @@ type bench struct {
 }
 
 // newBench starts a plugin with that engine.
-func newBench(t *testing.T, e *script) *bench {
+func newBench(t testing.TB, e *script) *bench {
 	t.Helper()
 	b := &bench{t: t, host: filtertest.New("policy"), engine: e}
 	b.vm = filter.NewVM(b.host, func([]byte) (filter.Engine, error) { return e, nil },

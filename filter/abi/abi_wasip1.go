@@ -45,14 +45,14 @@ func (p *plugin) OnPluginDone() bool {
 func (p *plugin) OnTick() { p.Plugin.OnTick() }
 
 func (p *plugin) NewHttpContext(id uint32) types.HttpContext {
-	return &stream{Stream: p.NewStream(id)}
+	return &stream{p.NewStream(id)}
 }
 
-// stream is a filter.Stream as the SDK wants it.
-type stream struct {
-	types.DefaultHttpContext
-	*filter.Stream
-}
+// stream is a filter.Stream as the SDK wants it. It embeds no default of the
+// SDK's: a callback that a later SDK adds must be decided on here.
+type stream struct{ *filter.Stream }
+
+var _ types.HttpContext = (*stream)(nil)
 
 func (s *stream) OnHttpRequestHeaders(_ int, end bool) types.Action {
 	return action(s.OnRequestHeaders(end))
@@ -89,20 +89,16 @@ func action(a filter.Action) types.Action {
 	return types.ActionContinue
 }
 
-// sdkPanic is a panic of the SDK, which speaks of failed host calls so.
-func sdkPanic(value any) error {
-	switch v := value.(type) {
-	case error:
-		return v
-	case string:
-		return errors.New(v)
-	}
-	return errors.New("the SDK panicked")
-}
-
-// caught turns a panic of the SDK into the named error of a host call.
+// caught turns a panic of the SDK, which reports some failed host calls so,
+// into the error of the function that defers it.
 func caught(err *error) {
-	if r := recover(); r != nil {
-		*err = sdkPanic(r)
+	switch v := recover().(type) {
+	case nil:
+	case error:
+		*err = v
+	case string:
+		*err = errors.New(v)
+	default:
+		*err = errors.New("the SDK panicked")
 	}
 }

@@ -40,7 +40,8 @@ type Result struct {
 	Status int
 	Phase  int
 	Score  int
-	// Rules are the ids of the rules that matched and log, ascending.
+	// Rules are the ids of the rules that matched and log, ascending; nil when
+	// there are none.
 	Rules         []int
 	Route         string
 	TransactionID string

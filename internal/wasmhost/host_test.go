@@ -129,7 +129,6 @@ func native(t *testing.T, x wasmhost.Exchange) engine.Verdict {
 	e, err := engine.New(p, rules.FS())
 	require.NoError(t, err)
 	ex := e.Begin(x.Conn)
-	defer ex.End()
 	v := ex.RequestHeaders(x.Request, len(x.Body) == 0)
 	if len(x.Body) > 0 && v.Action != engine.Block {
 		v = ex.RequestBody(x.Body, len(x.Trailers) == 0)
@@ -204,12 +203,12 @@ func TestABodyOverTheLimitIsRefused(t *testing.T) {
 
 func TestManyExchangesUseOneMachine(t *testing.T) {
 	host := open(t, "crs: {enabled: false}\n")
-	for range 3000 {
+	for range 1000 {
 		got, err := host.Run(t.Context(), post(form, strings.Repeat("a=b&", 100)))
 		require.NoError(t, err)
 		require.Equal(t, engine.Pass, got.Action)
 	}
-	require.EqualValues(t, 3000, host.Metrics()["tabard.requests.outcome.pass"])
+	require.EqualValues(t, 1000, host.Metrics()["tabard.requests.outcome.pass"])
 	require.Empty(t, host.PluginLog())
 }
 
