@@ -93,6 +93,7 @@ func (r request) build(t *testing.T, ctx context.Context, addr string) *http.Req
 	}
 	request, err := http.NewRequestWithContext(ctx, method, "http://"+addr+r.path, body)
 	require.NoError(t, err)
+	request.Host = "shop.example" // CRS minds an address for a name
 	request.Header.Set("User-Agent", "Mozilla/5.0 (e2e)")
 	request.Header.Set("Accept", "*/*")
 	request.Header.Set(function.CaseHeader, caseOf(t))

@@ -24,7 +24,7 @@ var breaking = sync.OnceValues(func() (*proxy, error) {
 		return nil, err
 	}
 	module := filepath.Join(root, "dist", "e2e", "breaking.wasm")
-	return start(envoyrun.Options{Sites: []envoyrun.Site{
+	return startKept(envoyrun.Options{Sites: []envoyrun.Site{
 		{Name: "closed", Module: module, Policy: "mode: block\n"},
 		{Name: "open", Module: module, Policy: "internal_errors: open\n"},
 	}})
@@ -163,11 +163,11 @@ func TestALostVirtualMachineIsRebuiltAndNothingPassesMeanwhile(t *testing.T) {
 func TestAWrongPolicyFailsTheLoadWithItsPlaceInEnvoysLog(t *testing.T) {
 	t.Parallel()
 	log, err := envoyrun.Validate(t.Context(), envoyrun.Options{Upstream: "127.0.0.1:1", Sites: []envoyrun.Site{
-		{Name: "wrong", Policy: "mode: block\ncrs:\n  paranoia_level: 1\n  paranoja: 2\n"},
+		{Name: "wrong", Policy: "mode: block\ncrs:\n  paranoia_level: 1\n  paranoia_levl: 2\n"},
 	}})
 	requireEnvoy(t, onlyNoEnvoy(err))
 	require.Error(t, err)
-	require.Contains(t, log, `plugin configuration:4:3: unknown key "paranoja" in crs, did you mean "paranoia_level"?`)
+	require.Contains(t, log, `plugin configuration:4:3: unknown key "paranoia_levl" in crs, did you mean "paranoia_level"?`)
 }
 
 // onlyNoEnvoy keeps the error that means that there is nothing to run.

@@ -12,12 +12,12 @@ var commands = map[string]func(){}
 
 func TestMain(m *testing.M) { testscript.Main(stopping{m}, commands) }
 
-// stopping stops the shared Envoy and its function after the last test.
+// stopping stops the proxies that tests share after the last test.
 type stopping struct{ *testing.M }
 
 func (s stopping) Run() int {
 	code := s.M.Run()
-	if err := stopShared(); err != nil && code == 0 {
+	if err := stopKept(); err != nil && code == 0 {
 		println(err.Error())
 		code = 1
 	}

@@ -87,7 +87,7 @@ func TestTheAccessLogShowsVerdictRulesAndScore(t *testing.T) {
 			line := accessLine(t)
 			require.Equal(t, "block", line["verdict"])
 			require.Equal(t, "4", line["phase"])
-			require.Equal(t, "1004", line["rules"])
+			require.Equal(t, "1004,1014", line["rules"])
 		})
 	})
 }

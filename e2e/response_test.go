@@ -21,7 +21,7 @@ func TestABlockedResponseIsARealStatusWithoutTheUpstreamsBody(t *testing.T) {
 		{"in phase 4", "rules", "/leak", 503},
 		{"in phase 4 by CRS", "sample", "/leak", 403},
 		{"in phase 4 although it comes byte by byte", "sample", "/leak/slowly", 403},
-		{"over the limit for responses", "limits", "/base64/" + strings.Repeat("aGFybWxlc3Mg", 200), 500},
+		{"over the limit for responses", "limits", "/base64/" + strings.Repeat("aGFybWxlc3Mg", 300), 500},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			eachProtocol(t, tc.site, func(t *testing.T, c client, addr string) {

@@ -37,8 +37,10 @@ var sites = []envoyrun.Site{
 
 // limitsPolicy has limits that a test reaches with few bytes.
 const limitsPolicy = `request_body: {limit_bytes: 2048}
-response_body: {inspect: true, limit_bytes: 2048, over_limit: reject}
 routes:
+- name: reject-response
+  path_prefix: /base64
+  response_body: {inspect: true, limit_bytes: 2048, over_limit: reject}
 - name: partial
   path_prefix: /anything/partial
   request_body: {limit_bytes: 2048, over_limit: partial}
@@ -86,16 +88,32 @@ func withoutNormalisation(manager envoyrun.Tree) {
 	manager["path_with_escaped_slashes_action"] = "KEEP_UNCHANGED"
 }
 
-var startShared = sync.OnceValues(func() (*proxy, error) {
-	p, err := start(envoyrun.Options{Sites: sites})
+var startShared = sync.OnceValues(func() (*proxy, error) { return startKept(envoyrun.Options{Sites: sites}) })
+
+// kept are the proxies that several tests share; they stop after the last one.
+var kept struct {
+	sync.Mutex
+	all []*proxy
+}
+
+func startKept(o envoyrun.Options) (*proxy, error) {
+	p, err := start(o)
 	if err == nil {
-		stopShared = p.stop
+		kept.Lock()
+		defer kept.Unlock()
+		kept.all = append(kept.all, p)
 	}
 	return p, err
-})
+}
 
-// stopShared does nothing until the shared Envoy has started.
-var stopShared = func() error { return nil }
+func stopKept() (err error) {
+	kept.Lock()
+	defer kept.Unlock()
+	for _, p := range kept.all {
+		err = errors.Join(err, p.stop())
+	}
+	return err
+}
 
 // shared returns the Envoy of all sites, started by the first test that asks.
 func shared(t *testing.T) *proxy {
