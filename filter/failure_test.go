@@ -155,6 +155,15 @@ func TestAPanicAtTheEndOfAnExchangeIsLoggedAndCounted(t *testing.T) {
 	require.Contains(t, b.host.Entries[0], "closing the exchange: panic: End broke")
 }
 
+func TestAnErrorOfTheEngineAtTheEndIsLoggedAndCounted(t *testing.T) {
+	b := newBench(t, holding(false))
+	b.engine.verdicts["End"] = engine.Verdict{Action: engine.Pass, Err: errors.New("the log is full")}
+	requestSent, responseSent := whole(b, 1)
+	require.True(t, requestSent && responseSent)
+	require.Equal(t, "internal_errors.kind.engine 1", b.counts("internal_errors"))
+	require.Contains(t, b.host.Entries[0], "closing the exchange: the log is full")
+}
+
 func TestFilterStateThatCannotBeSetAtTheEndChangesNothing(t *testing.T) {
 	b := newBench(t, &script{})
 	s := b.request()

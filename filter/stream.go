@@ -377,6 +377,10 @@ func (s *Stream) OnDone() {
 	start := s.plugin.vm.clock()
 	s.careful("closing the exchange", func() { s.verdict = s.ex.End() })
 	s.spent += s.plugin.vm.clock() - start
+	if err := s.verdict.Err; err != nil && !s.failed {
+		s.failed = true
+		s.note(failEngine, stepError{"closing the exchange", err})
+	}
 	s.showAnyway()
 	s.careful("writing the audit line", func() {
 		if line, ok := s.ex.AuditLine(); ok {
