@@ -232,6 +232,8 @@ func changesFraming(name string) bool {
 // endRequest runs phase 2.
 func (x *Exchange) endRequest() {
 	x.phase, x.requestBody.held = 2, false
+	// Coraza sets REQUEST_BODY_LENGTH only when one of its parsers runs.
+	x.txVariables().Set("tabard_body_bytes", []string{strconv.FormatInt(x.requestBody.bytes, 10)})
 	stop, err := x.tx.ProcessRequestBody()
 	if err != nil {
 		x.Fail(err)

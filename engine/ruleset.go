@@ -48,16 +48,16 @@ type compiler struct {
 
 // compile returns the rule set for some settings.
 func (c *compiler) compile(s settings) (*ruleset, error) {
-	allow, err := c.addresses(s.ip.Allow, s.ip.AllowFiles)
+	allow, err := c.addresses(s.ipPath+".allow", s.ip.Allow, s.ip.AllowFiles)
 	if err != nil {
 		return nil, err
 	}
-	block, err := c.addresses(s.ip.Block, s.ip.BlockFiles)
+	block, err := c.addresses(s.ipPath+".block", s.ip.Block, s.ip.BlockFiles)
 	if err != nil {
 		return nil, err
 	}
 	sources := c.sources(s)
-	files := virtualFS{under: c.rules, files: map[string]string{allowSet: allow, blockSet: block}}
+	files := virtualFS{under: c.rules, files: map[string]string{operators.AllowSetFile: allow, operators.BlockSetFile: block}}
 	key := keyOf(sources, allow, block)
 	if set, ok := c.sets[key]; ok {
 		return set, nil
@@ -122,6 +122,10 @@ func newWAF(config coraza.WAFConfig) (waf coraza.WAF, err error) {
 // our own front end finds wrong or, when it finds nothing, Coraza's words at
 // the directive that it was parsing.
 func locate(err error, files fs.FS, directives []seclang.Directive, parsed int) error {
+	var entry *ipset.Error
+	if errors.As(err, &entry) {
+		return entry
+	}
 	known := seclang.Known{Operators: operators.Names(), Files: files}
 	if errs := seclang.Check(directives, known); len(errs) > 0 {
 		return errs[0]
@@ -247,23 +251,20 @@ func (o *origin) indent(line int) int {
 	return 0
 }
 
-// addresses joins entries from the policy and from files into one set's text.
-// Files are checked here, where an error can still name them.
-func (c *compiler) addresses(entries, files []string) (string, error) {
+// addresses joins entries and files into one set's text. A #line mark in
+// front of each gives the errors, and the messages of rules, the place they
+// came from.
+func (c *compiler) addresses(path string, entries, files []string) (string, error) {
 	var b strings.Builder
-	for _, e := range entries {
-		b.WriteString(e + "\n")
+	for i, e := range entries {
+		b.WriteString("#line " + c.policy.lineOf(at(path, i)) + "\n" + e + "\n")
 	}
-	for _, name := range files {
+	for i, name := range files {
 		text, err := fs.ReadFile(c.rules, name)
 		if err != nil {
-			return "", fmt.Errorf("address set %q: %w", name, err)
+			return "", c.policy.errorAt(at(path+"_files", i), "address set "+strconv.Quote(name)+" cannot be read", "it is looked for below the policy's folder and the rules")
 		}
-		if err := ipset.Check(name, string(text)); err != nil {
-			return "", err
-		}
-		b.Write(text)
-		b.WriteByte('\n')
+		b.WriteString("#line " + name + ":1\n" + string(text) + "\n")
 	}
 	return b.String(), nil
 }

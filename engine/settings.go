@@ -23,6 +23,7 @@ type settings struct {
 	contentTypes []string
 	jwt          JWT
 	ip           IP
+	ipPath       string // where ip stands in the policy
 }
 
 // placed is a part of a policy with its path, for errors found later.
@@ -46,7 +47,7 @@ func (p *Policy) variants() []settings {
 		exclusions:  place1("crs.exclusions", p.CRS.Exclusions),
 		directives:  place1("directives", p.Directives),
 		requestBody: p.RequestBody, responseBody: p.ResponseBody,
-		contentTypes: p.ContentTypes, jwt: p.JWT, ip: p.IP,
+		contentTypes: p.ContentTypes, jwt: p.JWT, ip: p.IP, ipPath: "ip",
 	}
 	out := []settings{base.withDefaults()}
 	for i, r := range p.Routes {
@@ -76,7 +77,7 @@ func (s settings) forRoute(r Route, path string) settings {
 		s.jwt = *r.JWT
 	}
 	if r.IP != nil {
-		s.ip = *r.IP
+		s.ip, s.ipPath = *r.IP, path+".ip"
 	}
 	return s
 }

@@ -1,11 +1,11 @@
 package engine
 
 import (
-	"net/netip"
 	"reflect"
 	"strconv"
 	"strings"
 
+	"tabard/engine/ipset"
 	"tabard/engine/mime"
 	"tabard/engine/seclang"
 )
@@ -60,6 +60,15 @@ func (p *Policy) validate() error {
 // errorAt gives an error at the place of a field.
 func (p *Policy) errorAt(path, msg, hint string) error {
 	return &seclang.Error{Pos: p.origin.at(path), Msg: msg, Hint: hint}
+}
+
+// lineOf names a field's place as file:line, for logs.
+func (p *Policy) lineOf(path string) string {
+	if p.origin == nil {
+		return "policy:1"
+	}
+	pos := p.origin.at(path)
+	return pos.File + ":" + strconv.Itoa(pos.Line)
 }
 
 // checkChoices visits every string type with a fixed set of values.
@@ -224,10 +233,8 @@ func contentTypeChecks(path string, patterns []string) []check {
 func addressChecks(path string, entries []string) []check {
 	var checks []check
 	for i, e := range entries {
-		_, errPrefix := netip.ParsePrefix(e)
-		address, errAddress := netip.ParseAddr(e)
-		bad := errPrefix != nil && (errAddress != nil || address.Zone() != "")
-		checks = append(checks, check{bad, at(path, i), "is not an address: " + strconv.Quote(e), "write it as 192.0.2.1 or 2001:db8::/32"})
+		_, err := ipset.ParsePrefix(e)
+		checks = append(checks, check{err != nil, at(path, i), "is not an address: " + strconv.Quote(e), "write it as 192.0.2.1 or 2001:db8::/32"})
 	}
 	return checks
 }
