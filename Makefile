@@ -23,7 +23,7 @@ ENVOY ?= $(CURDIR)/.tools/envoy
 export ENVOY
 
 # The race detector needs a C compiler; without one the tests run all the same.
-RACE := $(shell command -v $$(go env CC) >/dev/null 2>&1 && echo -race)
+RACE := $(shell command -v "$$(go env CC 2>/dev/null)" >/dev/null 2>&1 && echo -race)
 # What needs a process, a socket or Envoy is in e2e; the rest is native.
 NATIVE = $(shell go list ./... | grep -v '^tabard/e2e')
 
