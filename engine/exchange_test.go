@@ -318,7 +318,7 @@ directives:
 	x := waf.Begin(engine.Conn{ID: "t1", Peer: netip.MustParseAddrPort("192.0.2.1:1")})
 	x.RequestHeaders(post("/?password=hunter22&q=1'+OR+'1'='1&%70assword=hunter23", form,
 		[2]string{"Authorization", "Bearer abc.def"}, [2]string{"Cookie", "sid=s3cret; a=b"}), false)
-	x.RequestBody([]byte("password=hunter24&user.password=hunter25"), true)
+	x.RequestBody([]byte("password=hunter24&user.password=hunter25&user[password][]=hunter26"), true)
 	line, ok := x.AuditLine()
 	require.True(t, ok)
 	v := x.End()
@@ -338,6 +338,34 @@ directives:
 	require.Equal(t, "192.0.2.1", record["client"])
 	require.Equal(t, "1970-01-01T00:00:00Z", record["time"])
 	require.NotContains(t, text, "\n\n")
+}
+
+func TestTheAuditLineAfterTheEndHoldsNoSecretAndTheLastPhase(t *testing.T) {
+	const logging = "directives:\n  - inline: 'SecAction \"id:9,phase:5,log,pass,msg:last\"'\n"
+	for _, tc := range []struct {
+		name, policy string
+		run          func(x *engine.Exchange)
+		want         string
+	}{
+		{"a rule has blocked", logging, func(x *engine.Exchange) {
+			x.RequestHeaders(get("/s3cret1?q=1'+OR+'1'='1&t=abc.def", [2]string{"Authorization", "Bearer abc.def"}, [2]string{"Cookie", "sid=s3cret1"}), true)
+		}, `"msg":"last"`},
+		{"the limit has blocked, and no rule has matched", "request_body: {limit_bytes: 3}", func(x *engine.Exchange) {
+			x.RequestHeaders(post("/s3cret1?t=abc.def", form, [2]string{"Authorization", "Bearer abc.def"}, [2]string{"Cookie", "a=1;sid=s3cret1"}), false)
+			x.RequestBody([]byte("a=bcd"), false)
+		}, `"reason":"body_limit"`},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			x := newEngine(t, tc.policy).Begin(engine.Conn{})
+			tc.run(x)
+			require.Equal(t, engine.Block, x.End().Action)
+			line, ok := x.AuditLine()
+			require.True(t, ok)
+			require.Contains(t, strings.ReplaceAll(string(line), `"message"`, `"msg"`), tc.want)
+			require.NotContains(t, string(line), "s3cret1")
+			require.NotContains(t, string(line), "abc.def")
+		})
+	}
 }
 
 func TestAnUneventfulExchangeHasNoAuditLine(t *testing.T) {
