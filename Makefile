@@ -79,11 +79,11 @@ check-format: ## gofmt has nothing to say.
 
 check-vet: ## go vet, native and for the filter.
 	go vet ./...
-	$(WASM) go vet ./engine/... ./rules/... ./filter/...
+	$(WASM) go vet ./engine/... ./rules/... ./filter/... ./e2e/breaking ./tools/bench/headers
 
 check-lint: .tools/staticcheck ## staticcheck, native and for the filter.
 	.tools/staticcheck ./...
-	$(WASM) .tools/staticcheck ./filter/...
+	$(WASM) .tools/staticcheck ./filter/... ./e2e/breaking ./tools/bench/headers
 
 check-dead: .tools/deadcode ## No function that nothing calls, tests included.
 	@dead=$$(.tools/deadcode -test ./...); test -z "$$dead" || { echo "$$dead"; exit 1; }
