@@ -56,6 +56,7 @@ func run(args []string, io stdio) int {
 	code, err := c.run(args, io)
 	if errors.Is(err, flag.ErrHelp) {
 		_, err = fmt.Fprintln(io.out, c.help)
+		code = exitOK
 	}
 	if err != nil {
 		return fail(io, "tabard "+c.name, err)

@@ -117,7 +117,7 @@ func runReplay(args []string, io stdio) (int, error) {
 	r.bar.finish()
 	err = errors.Join(err, traffic.Close(), closeJudges())
 	if errors.Is(err, context.Canceled) {
-		err = fmt.Errorf("interrupted after %d requests", r.summary.Requests)
+		err = fmt.Errorf("interrupted; requests done: %d", r.summary.Requests)
 	}
 	return r.finish(policy.name, err)
 }
@@ -217,7 +217,7 @@ func (r *replayRun) finish(policy string, err error) (int, error) {
 	}
 	r.fail(r.out.Flush())
 	seconds := time.Since(r.start).Seconds()
-	fmt.Fprintf(r.io.err, "%d requests in %.1f s, %.0f a second; %d broken entries\n", s.Requests, seconds, float64(s.Requests)/seconds, s.Broken)
+	fmt.Fprintf(r.io.err, "requests: %d in %.1f s, %.0f a second; broken entries: %d\n", s.Requests, seconds, float64(s.Requests)/seconds, s.Broken)
 	hits := s.Count(engine.Block)
 	if r.options.failOn == "detect" {
 		hits += s.Count(engine.Detect)
@@ -226,9 +226,9 @@ func (r *replayRun) finish(policy string, err error) (int, error) {
 	case err != nil || r.err != nil:
 		return exitFail, errors.Join(err, r.err)
 	case s.Failed > 0:
-		return exitFail, fmt.Errorf("%d sources could not be read to their end", s.Failed)
+		return exitFail, fmt.Errorf("sources that could not be read to their end: %d", s.Failed)
 	case s.Errors > 0:
-		return exitFail, fmt.Errorf("%d verdicts were made by an internal error", s.Errors)
+		return exitFail, fmt.Errorf("verdicts made by an internal error: %d", s.Errors)
 	case r.options.failOn != "" && hits > 0:
 		return exitHit, nil
 	}
