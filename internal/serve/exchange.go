@@ -44,7 +44,7 @@ func (x *exchange) step(phase func() engine.Verdict) (blocked bool) {
 // judgeRequest says whether the request may go to the upstream; if not, the
 // client has been answered. It leaves in r the body to forward.
 func (x *exchange) judgeRequest(w http.ResponseWriter, r *http.Request) bool {
-	head := requestHead(r)
+	head := requestHead(r, x.proxy.hops)
 	x.protocol = head.Protocol
 	x.ex = x.proxy.engine.Begin(conn(r))
 	hasBody := r.Body != nil && r.Body != http.NoBody
@@ -245,10 +245,10 @@ func (x *exchange) finish() {
 		return
 	}
 	x.finished = true
+	x.verdict = x.ex.End()
 	if line, ok := x.ex.AuditLine(); ok {
 		x.proxy.writeAudit(line)
 	}
-	x.verdict = x.ex.End()
 	x.proxy.metrics.exchange(x.verdict, x.aborted, x.spent)
 	if x.verdict.Err != nil {
 		x.proxy.log.Printf("internal error: %v", x.verdict.Err)
@@ -265,20 +265,50 @@ func conn(r *http.Request) engine.Conn {
 	return c
 }
 
-// requestHead is the head as the engine wants it. net/http takes the Host and
-// the transfer coding out of the headers; rules ask for both.
-func requestHead(r *http.Request) engine.Request {
+// requestHead is the head as the engine wants it and as it goes to the upstream.
+// net/http takes the Host and the transfer coding out of the headers; rules ask
+// for both. Behind trusted proxies the peer is the last of the forwarders, as
+// in Envoy.
+func requestHead(r *http.Request, hops int) engine.Request {
+	header := forwarded(r.Header)
 	head := engine.Request{
 		Method: r.Method, Target: r.RequestURI, Protocol: r.Proto, Scheme: "http", Authority: r.Host,
-		Headers: headerLines(r.Header),
+		Headers: headerLines(header),
 	}
 	if r.TLS != nil {
 		head.Scheme = "https"
+	}
+	if peer, err := netip.ParseAddrPort(r.RemoteAddr); err == nil && hops > 0 {
+		head.Headers = append(head.Headers, [2]string{"X-Forwarded-For", peer.Addr().String()})
 	}
 	if len(r.TransferEncoding) > 0 {
 		head.Headers = append(head.Headers, [2]string{"Transfer-Encoding", strings.Join(r.TransferEncoding, ", ")})
 	}
 	return head
+}
+
+// connectionFields may be named by Connection and are still judged: they say how
+// the message is read, or rewrite puts them back.
+var connectionFields = []string{
+	"Connection", "Keep-Alive", "Te", "Trailer", "Upgrade", "Content-Length",
+	"X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto",
+}
+
+// forwarded leaves out what a client names in Connection, such as the
+// Content-Type, because it does not go on (RFC 9110, section 7.6.1), and what
+// HTTP/2 may have as Host beside the authority that net/http forwards.
+func forwarded(h http.Header) http.Header {
+	out := maps.Clone(h)
+	delete(out, "Host")
+	for _, line := range h["Connection"] {
+		for option := range strings.SplitSeq(line, ",") {
+			name := http.CanonicalHeaderKey(strings.TrimSpace(option))
+			if !slices.Contains(connectionFields, name) {
+				delete(out, name)
+			}
+		}
+	}
+	return out
 }
 
 // headerLines are sorted by name, because a map has no order and the same

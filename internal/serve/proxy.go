@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/http/httputil"
 	"net/url"
+	"strings"
 	"sync"
 	"time"
 
@@ -105,8 +106,13 @@ func New(o Options) (*Proxy, error) {
 
 // ServeHTTP implements http.Handler. A panic costs its own exchange only.
 func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if r.Method == http.MethodConnect {
+	switch {
+	case r.Method == http.MethodConnect:
 		http.Error(w, "this is no forward proxy", http.StatusMethodNotAllowed)
+		return
+	case !strings.HasPrefix(r.RequestURI, "/") && r.URL.Host == "":
+		// "x:y", "http:/y" or "*": it would be judged as one path and sent as another.
+		http.Error(w, "the request target has no path", http.StatusBadRequest)
 		return
 	}
 	out := &patientWriter{ResponseWriter: w, control: http.NewResponseController(w)}
@@ -151,13 +157,14 @@ func (p *Proxy) forwardFailed(w http.ResponseWriter, r *http.Request, err error)
 	var timeout net.Error
 	switch {
 	case errors.Is(r.Context().Err(), context.Canceled) && !errors.Is(context.Cause(r.Context()), errHeldTooLong):
-		x.aborted = true // by the client, who gets no answer
-		return
+		x.aborted = true // by the client; without the panic net/http would answer 200
+		panic(http.ErrAbortHandler)
 	case errors.As(err, &timeout) && timeout.Timeout(), errors.Is(context.Cause(r.Context()), errHeldTooLong):
 		status = http.StatusGatewayTimeout
 	}
 	p.metrics.add("tabard_upstream_errors_total")
-	p.log.Printf("%s %s: upstream: %v", r.Method, r.RequestURI, err)
+	path, _, _ := strings.Cut(r.RequestURI, "?") // a query may hold secrets
+	p.log.Printf("%s %s: upstream: %v", r.Method, path, err)
 	http.Error(w, http.StatusText(status), status)
 }
 

@@ -11,6 +11,14 @@ import (
 func (p *Proxy) rewrite(pr *httputil.ProxyRequest) {
 	pr.Out.URL = target(p.base, pr.In.RequestURI, pr.In.URL)
 	pr.Out.Host = pr.In.Host
+	// Nothing else may switch protocols: behind an "Upgrade: h2c" a client would
+	// talk to the upstream past the rules.
+	if !strings.EqualFold(pr.Out.Header.Get("Upgrade"), "websocket") {
+		pr.Out.Header.Del("Connection")
+		pr.Out.Header.Del("Upgrade")
+	}
+	// The client has its 100 by now; the upstream's would be a second one.
+	pr.Out.Header.Del("Expect")
 	// The server fills the map in when it has read the body, which may be later.
 	pr.Out.Trailer = pr.In.Trailer
 	if p.hops > 0 {
