@@ -292,6 +292,7 @@ func TestClientAddress(t *testing.T) {
 		{"fewer entries than hops: the peer", "2", "192.0.2.1:1", []string{"6.6.6.6"}, "192.0.2.1"},
 		{"no address in the entry: the peer", "1", "192.0.2.1:1", []string{"unknown"}, "192.0.2.1"},
 		{"the peer's own entry, which Envoy appends, is not counted", "1", "10.0.0.1:1", []string{"203.0.113.9, 10.0.0.1"}, "203.0.113.9"},
+		{"two proxies on one address", "2", "127.0.0.1:1", []string{"6.6.6.6, 203.0.113.9, 127.0.0.1, 127.0.0.1"}, "203.0.113.9"},
 		{"a mapped address is the IPv4 address", "0", "[::ffff:192.0.2.1]:1", nil, "192.0.2.1"},
 		{"an entry with a port", "1", "10.0.0.1:1", []string{"[2001:db8::1]:443"}, "2001:db8::1"},
 	} {
