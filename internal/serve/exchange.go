@@ -223,7 +223,7 @@ func (x *exchange) answer(w http.ResponseWriter) {
 // panicked ends an exchange that our own code could not carry through. What
 // has begun is cut off, so that the client can tell it from a whole answer.
 func (x *exchange) panicked(w *patientWriter, cause any) {
-	if cause == http.ErrAbortHandler { //nolint:errorlint // the ReverseProxy panics with this very value
+	if cause == http.ErrAbortHandler { // the ReverseProxy panics with this very value
 		x.aborted = x.aborted || !x.finished
 		panic(cause)
 	}

@@ -3,10 +3,12 @@ package serve
 import (
 	"bufio"
 	"context"
+	"crypto/tls"
 	"io"
 	"log"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -183,23 +185,40 @@ func TestTheServerFinishesWhatRunsAndStops(t *testing.T) {
 	require.NoError(t, <-ended)
 }
 
-func TestTheServerSpeaksHTTP2WithoutTLS(t *testing.T) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	ctx, cancel := context.WithCancel(t.Context())
-	ended := make(chan error, 1)
-	go func() {
-		ended <- Serve(ctx, l, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { _, _ = io.WriteString(w, r.Proto) }), nil, log.New(io.Discard, "", 0))
-	}()
-	transport := &http.Transport{Protocols: new(http.Protocols)}
-	transport.Protocols.SetUnencryptedHTTP2(true)
-	res, err := (&http.Client{Transport: transport}).Get("http://" + l.Addr().String())
-	require.NoError(t, err)
-	defer res.Body.Close()
-	body, err := io.ReadAll(res.Body)
-	require.NoError(t, err)
-	require.Equal(t, "HTTP/2.0", string(body))
-	transport.CloseIdleConnections()
-	cancel()
-	require.NoError(t, <-ended)
+func TestTheServerSpeaksHTTP2WithAndWithoutTLS(t *testing.T) {
+	forTLS := httptest.NewUnstartedServer(nil)
+	forTLS.StartTLS() // for its certificate
+	t.Cleanup(forTLS.Close)
+	for scheme, secure := range map[string]*tls.Config{
+		"http":  nil,
+		"https": {Certificates: forTLS.TLS.Certificates},
+	} {
+		t.Run(scheme, func(t *testing.T) {
+			l, err := net.Listen("tcp", "127.0.0.1:0")
+			require.NoError(t, err)
+			ctx, cancel := context.WithCancel(t.Context())
+			ended := make(chan error, 1)
+			go func() {
+				ended <- Serve(ctx, l, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+					_, _ = io.WriteString(w, r.Proto+" "+r.RequestURI)
+				}), secure, log.New(io.Discard, "", 0))
+			}()
+			transport := forTLS.Client().Transport.(*http.Transport).Clone()
+			transport.Protocols = new(http.Protocols)
+			transport.Protocols.SetUnencryptedHTTP2(true)
+			transport.Protocols.SetHTTP2(true)
+			r, err := http.NewRequest("OPTIONS", scheme+"://"+l.Addr().String(), nil)
+			require.NoError(t, err)
+			r.URL.Opaque = "*"
+			res, err := (&http.Client{Transport: transport}).Do(r)
+			require.NoError(t, err)
+			defer res.Body.Close()
+			body, err := io.ReadAll(res.Body)
+			require.NoError(t, err)
+			require.Equal(t, "HTTP/2.0 *", string(body))
+			transport.CloseIdleConnections()
+			cancel()
+			require.NoError(t, <-ended)
+		})
+	}
 }

@@ -40,7 +40,10 @@ func target(base *url.URL, sent string, parsed *url.URL) *url.URL {
 	if parsed.IsAbs() {
 		sent = originForm(sent)
 	}
-	path, query, hasQuery := strings.Cut(strings.TrimSuffix(base.Path, "/")+sent, "?")
+	if sent != "*" { // "OPTIONS *" is about the server and has no path
+		sent = strings.TrimSuffix(base.Path, "/") + sent
+	}
+	path, query, hasQuery := strings.Cut(sent, "?")
 	u := &url.URL{Scheme: base.Scheme, Host: base.Host, Opaque: path, RawQuery: query, ForceQuery: hasQuery && query == ""}
 	if strings.HasPrefix(path, "//") {
 		// An opaque part like this would be read as //host/path.

@@ -412,6 +412,53 @@ func TestServerSentEventsComeAtOnce(t *testing.T) {
 	})
 }
 
+func TestAGRPCStreamGoesBothWaysAtOnce(t *testing.T) {
+	s := start(t, setup{http2: true, handler: func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "application/grpc")
+		w.Header().Set("Trailer", "Grpc-Status")
+		in := bufio.NewReader(r.Body)
+		for {
+			line, err := in.ReadString('\n')
+			if err != nil {
+				break
+			}
+			_, _ = io.WriteString(w, "echo "+line)
+			_ = http.NewResponseController(w).Flush()
+		}
+		w.Header().Set("Grpc-Status", "0")
+	}})
+	body, feed := io.Pipe()
+	r, err := http.NewRequest("POST", s.url+"/shop.Orders/Watch", body)
+	require.NoError(t, err)
+	r.Header.Set("Content-Type", "application/grpc")
+	r.Header.Set("Te", "trailers")
+	go func() { _, _ = io.WriteString(feed, "attack\n") }()
+	res, err := s.client.Do(r)
+	require.NoError(t, err)
+	defer res.Body.Close()
+	in := bufio.NewReader(res.Body)
+	for _, word := range []string{"attack", "two"} {
+		line, err := in.ReadString('\n')
+		require.NoError(t, err)
+		require.Equal(t, "echo "+word+"\n", line)
+		if word == "attack" {
+			_, err = io.WriteString(feed, "two\n")
+			require.NoError(t, err)
+		}
+	}
+	require.NoError(t, feed.Close())
+	_, err = io.ReadAll(in)
+	require.NoError(t, err)
+	require.Equal(t, "0", res.Trailer.Get("Grpc-Status"))
+	require.Equal(t, "11", s.metric(`tabard_uninspected_bytes_total{reason="grpc"}`))
+}
+
+func TestTheServersOwnTargetHasNoPath(t *testing.T) {
+	base, err := url.Parse("http://h/base/")
+	require.NoError(t, err)
+	require.Equal(t, "*", target(base, "*", &url.URL{Path: "*"}).RequestURI())
+}
+
 // upgrade switches to a protocol that answers each line by itself.
 func upgrade(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Upgrade", r.Header.Get("Upgrade"))

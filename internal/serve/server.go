@@ -38,6 +38,8 @@ func Serve(ctx context.Context, l net.Listener, h http.Handler, secure *tls.Conf
 		// There is no limit on a whole request or response: streams have no
 		// end. Held bodies and single writes have limits of their own.
 		ReadHeaderTimeout: headerLimit, IdleTimeout: idleLimit, MaxHeaderBytes: maxHeadBytes,
+		// "OPTIONS *" is a request like others: the policy decides, not net/http.
+		DisableGeneralOptionsHandler: true,
 	}
 	stopped := make(chan error, 1)
 	stop := context.AfterFunc(ctx, func() {
