@@ -169,6 +169,36 @@ func TestBodiesOverTheLimit(t *testing.T) {
 	}
 }
 
+func TestWhatIsNotInspectedForItsNumberIsRefused(t *testing.T) {
+	const most = 1000 // Coraza's SecArgumentsLimit
+	waf, wide := newEngine(t, "crs: {enabled: false}"), newEngine(t, "crs: {enabled: false}\ndirectives: [{inline: SecArgumentsLimit 2000}]")
+	for _, tc := range []struct {
+		name, contentType string
+		body              func(n int) string
+	}{
+		{"a form", form, func(n int) string { return strings.Repeat("a=1&", n-1) + "q=x" }},
+		{"a JSON list", "application/json", func(n int) string { return "[" + strings.Repeat("1,", n-1) + "1]" }},
+		{"a JSON object", "application/json", func(n int) string { return `{"a":{` + strings.Repeat(`"b":1,`, n-1) + `"c":1}}` }},
+		{"a query", "", func(n int) string { return strings.Repeat("a=1&", n-1) + "q=x" }},
+	} {
+		verdict := func(e *engine.Engine, n int) engine.Verdict {
+			x := e.Begin(engine.Conn{})
+			defer x.End()
+			if tc.contentType == "" {
+				return x.RequestHeaders(get("/?"+tc.body(n)), true)
+			}
+			x.RequestHeaders(post("/", tc.contentType), false)
+			return x.RequestBody([]byte(tc.body(n)), true)
+		}
+		t.Run(tc.name, func(t *testing.T) {
+			require.Equal(t, engine.Pass, verdict(waf, most-1).Action)
+			v := verdict(waf, most+2)
+			require.Equal(t, []any{engine.Block, 413, 100020}, []any{v.Action, v.Status, v.Rule})
+			require.Equal(t, engine.Pass, verdict(wide, most+2).Action)
+		})
+	}
+}
+
 func TestResponsePhases(t *testing.T) {
 	const inspect = "response_body: {inspect: true, limit_bytes: 100}\n"
 	html := engine.Headers{{"Content-Type", "text/html; charset=utf-8"}}
