@@ -63,32 +63,35 @@ func (p *Parser) json(body string, kind Kind, depth int) Doubt {
 	return doubt
 }
 
-// text reads the whole text. A single value is flattened as if it were the only member of an array.
+// text reads the whole text.
 func (r *jsonReader) text() Doubt {
 	r.space()
-	scalar := r.i < len(r.s) && r.s[r.i] != '{' && r.s[r.i] != '['
-	if scalar {
-		r.p.frames = append(r.p.frames, frame{array: true, path: len(r.path)})
-		r.member("")
+	doubt := r.top()
+	for doubt == NoDoubt && len(r.p.frames) > 0 {
+		doubt = r.next()
 	}
-	if doubt := r.value(); doubt != NoDoubt {
+	if doubt != NoDoubt {
 		return doubt
-	}
-	for len(r.p.frames) > 0 && !scalar {
-		if doubt := r.next(); doubt != NoDoubt {
-			return doubt
-		}
-	}
-	if scalar {
-		if doubt := r.close(); doubt != NoDoubt {
-			return doubt
-		}
 	}
 	r.space()
 	if r.i < len(r.s) {
 		return JSONInvalid
 	}
 	return NoDoubt
+}
+
+// top reads the start of an object or array, or the whole of another value, which is flattened as if it were
+// the only member of an array.
+func (r *jsonReader) top() Doubt {
+	if r.i < len(r.s) && (r.s[r.i] == '{' || r.s[r.i] == '[') {
+		return r.value()
+	}
+	r.p.frames = append(r.p.frames, frame{array: true, path: len(r.path)})
+	r.member("")
+	if doubt := r.value(); doubt != NoDoubt {
+		return doubt
+	}
+	return r.close()
 }
 
 // space skips what JSON takes for white space.

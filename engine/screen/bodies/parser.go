@@ -67,6 +67,8 @@ var initial = func() (elements [singles]Element) {
 
 // Reset forgets the exchange.
 func (p *Parser) Reset() {
+	// Stale elements behind the end of the slice would keep the bodies of many exchanges in memory.
+	clear(p.elements)
 	p.elements = append(p.elements[:0], initial[:]...)
 	p.changed = 0
 	p.repeated.reset()
@@ -114,7 +116,7 @@ func (p *Parser) add(k Kind, key, value string) {
 	p.elements = append(p.elements, Element{k, key, value}, Element{k + 1, key, key})
 }
 
-// Connection takes the addresses, as [types.Transaction.ProcessConnection] of Coraza does.
+// Connection takes the addresses, as Coraza's ProcessConnection does.
 func (p *Parser) Connection(client string, clientPort int, server string, serverPort int) {
 	p.set(RemoteAddr, client)
 	p.setInt(RemotePort, clientPort)

@@ -196,9 +196,9 @@ var cases = []struct {
 	{"a file input left empty is a field", upload("B|Content-Disposition: form-data; name=\"f\"; filename=\"\"|" +
 		"Content-Type: application/octet-stream||||B--|"), NoDoubt},
 	{"two files of a name that differ in case", upload(
-		"B|Content-Disposition: form-data; name=\"f\"; filename=\"BLOB\"||12345|" +
+		"B|Content-Disposition: form-data; name=\"f\"; filename=\"IMAGE\"||12345|" +
 			"B|Content-Disposition: form-data; name=\"f\"; filename=\"other\"||1|" +
-			"B|Content-Disposition: form-data; name=\"g\"; filename=\"blob\"||123|B--|"), NoDoubt},
+			"B|Content-Disposition: form-data; name=\"g\"; filename=\"image\"||123|B--|"), NoDoubt},
 	{"file names other than ASCII", upload("B|Content-Disposition: form-data; name=\"ü\"; filename=\"Größe Ä.txt\"||1|B--|"), NoDoubt},
 	{"headers in odd case and spacing", upload("B|content-disposition:form-data;name=\"a\"|CONTENT-TYPE:   text/plain  |x_y-zz: |X-Empty:||1|B--|"), NoDoubt},
 	{"a disposition in odd case and spacing", upload("B|Content-Disposition:  FORM-DATA ;  NAME=\"a\" ; FileName=b.txt ||1|B--|"), NoDoubt},
@@ -233,6 +233,8 @@ var cases = []struct {
 	{"two file names", upload("B|Content-Disposition: form-data; name=\"a\"; filename=x; filename=y||1|B--|"), MultipartDisposition},
 	{"the same file name twice", upload("B|Content-Disposition: form-data; name=\"a\"; filename=x; filename=x||1|B--|"), MultipartDisposition},
 	{"a backslash in a file name", upload("B|Content-Disposition: form-data; name=\"a\"; filename=\"c:\\x\\\"y\"||1|B--|"), MultipartDisposition},
+	{"a parameter without a value", upload("B|Content-Disposition: form-data; name=;x=y||1|B--|"), MultipartDisposition},
+	{"a parameter with a space in its name", upload("B|Content-Disposition: form-data; na me=x||1|B--|"), MultipartDisposition},
 	{"a quote that does not end", upload("B|Content-Disposition: form-data; name=\"a||1|B--|"), MultipartDisposition},
 	{"a semicolon at the end of a disposition", upload("B|Content-Disposition: form-data; name=\"a\";||1|B--|"), MultipartDisposition},
 	{"a name in single quotes", upload("B|Content-Disposition: form-data; name='a'; filename=it's||1|B--|"), NoDoubt},
@@ -411,6 +413,25 @@ func TestRepeatedStillWorksWhenItsTableGrows(t *testing.T) {
 		require.Equal(t, NoDoubt, p.RequestBody(numbered(n)+"n0=2", false))
 		require.Equal(t, SetOf(ArgsPost), p.Repeated())
 	}
+}
+
+func TestArgumentsAloneMayTellLettersApart(t *testing.T) {
+	require.Equal(t, caseSensitiveArgs, ArgsGet.CaseSensitive())
+	require.Equal(t, caseSensitiveArgs, ArgsPostNames.CaseSensitive())
+	require.False(t, RequestHeaders.CaseSensitive())
+	require.False(t, ResponseArgs.CaseSensitive())
+}
+
+func TestNamesFoldFindsNamesThatDifferInCaseOnly(t *testing.T) {
+	require.False(t, namesFold(nil))
+	require.False(t, namesFold([]Element{{ArgsPost, "a", "1"}, {ArgsPostNames, "a", "a"}, {ArgsPost, "b", "2"}}))
+	require.True(t, namesFold([]Element{{ArgsPost, "a", "1"}, {ArgsPost, "b", "2"}, {ArgsPost, "A", "3"}}))
+}
+
+func TestAResponseProcessorThatCorazaDoesNotHaveIsADoubt(t *testing.T) {
+	p := New(testLimits, nil)
+	p.ResponseProcessor("ODD")
+	require.Equal(t, ProcessorUnknown, p.ResponseBody("x"))
 }
 
 func TestNameIsComparesAsCorazaDoes(t *testing.T) {

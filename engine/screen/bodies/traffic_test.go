@@ -317,26 +317,3 @@ func TestTheParserSeesWhatCorazaSeesInMadeExchanges(t *testing.T) {
 	}
 	o.log(t)
 }
-
-func FuzzTheParserSeesWhatCorazaSees(f *testing.F) {
-	for _, c := range cases {
-		ct := ""
-		var name, value string
-		for _, h := range c.x.headers {
-			if NameIs(h.name, "content-type") {
-				ct = h.value
-			} else {
-				name, value = h.name, h.value
-			}
-		}
-		f.Add(c.x.uri, ct, name, value, c.x.body, c.x.status)
-	}
-	o := newOracle(f, testLimits)
-	f.Fuzz(func(t *testing.T, uri, contentType, name, value, body string, status int) {
-		x := exchange{method: "POST", uri: uri, protocol: "HTTP/1.1", body: body, status: status}
-		x.headers = []header{{"content-type", contentType}, {name, value}}
-		x.responseHeaders = []header{{name, value}, {"Content-Type", contentType}}
-		x.responseBody = body
-		o.compare(t, &x)
-	})
-}

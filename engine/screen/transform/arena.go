@@ -9,6 +9,9 @@ const (
 	// directBytes is the size from which a value gets an allocation of its own, so that large values leave
 	// no holes at the end of a chunk.
 	directBytes = chunkBytes / 4
+	// scratchBytes is the largest working buffer that an arena keeps, so that one large value does not
+	// cost its memory for good.
+	scratchBytes = 64 << 10
 )
 
 // Arena stores changed values many to an allocation. Its zero value is ready for use. What it returned
@@ -35,11 +38,11 @@ func (a *Arena) String(b []byte) string {
 
 // work returns an empty buffer with room for n bytes, valid until the next call.
 func (a *Arena) work(n int) []byte {
-	if a == nil {
+	if a == nil || n > scratchBytes {
 		return make([]byte, 0, n)
 	}
 	if cap(a.scratch) < n {
-		a.scratch = make([]byte, 0, max(n, 2*cap(a.scratch)))
+		a.scratch = make([]byte, 0, min(max(n, 2*cap(a.scratch)), scratchBytes))
 	}
 	return a.scratch[:0]
 }
