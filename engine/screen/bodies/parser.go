@@ -150,7 +150,7 @@ func (p *Parser) URI(uri, method, protocol string) {
 
 // plainURI splits a URI that is its own normal form: an absolute path that needs no escape and has no wrong one.
 func (p *Parser) plainURI(uri string) (path, query string, ok bool) {
-	if uri == "" || uri[0] != '/' || len(uri) > 1 && uri[1] == '/' {
+	if uri == "" || uri[0] != '/' {
 		return "", "", false
 	}
 	path, query, _ = strings.Cut(uri, "?")

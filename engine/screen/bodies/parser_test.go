@@ -156,7 +156,10 @@ var cases = []struct {
 	{"JSON with more values than the limit", jsonBody("[" + many(50, "1,") + "2]"), JSONArguments},
 	{"JSON with an empty object after the last value the limit allows", jsonBody("[" + many(50, "1,") + "{}]"), JSONArguments},
 	{"JSON with as many arrays as the limit", jsonBody(`{"a":[` + many(48, "[{}],") + "[{}]]}"), NoDoubt},
+	{"JSON with one array more than the limit", jsonBody(`{"a":[` + many(49, "[{}],") + "[{}]]}"), JSONArguments},
 	{"JSON with more arrays than the limit", jsonBody(`{"a":[` + many(50, "[{}],") + "[{}]]}"), JSONArguments},
+	{"JSON that flattens to 4096 bytes", jsonBody(`{"` + many(401, "x") + `":[1,2,3,4,5,6,7,8,999999999]}`), NoDoubt},
+	{"JSON that flattens to 4097 bytes", jsonBody(`{"` + many(401, "x") + `":[1,2,3,4,5,6,7,8,9999999999]}`), JSONBudget},
 	{"JSON with long paths", jsonBody(`{"` + many(600, "x") + `":[1,2,3,4,5,6,7,8,9]}`), JSONBudget},
 	{"JSON with paths that just fit", jsonBody(`{"` + many(400, "x") + `":[1,2,3,4,5,6,7,8]}`), NoDoubt},
 	{"a minus before a word", jsonBody(`[-null]`), JSONInvalid},
@@ -188,6 +191,7 @@ var cases = []struct {
 	{"no line end after the last boundary", upload(fieldPart + "B--"), NoDoubt},
 	{"an empty field", upload("B|Content-Disposition: form-data; name=\"a\"||||B--|"), NoDoubt},
 	{"a field without even a line", upload("B|Content-Disposition: form-data; name=\"a\"||B--|"), MultipartBoundary},
+	{"a field without even a line before another", upload("B|Content-Disposition: form-data; name=\"a\"||" + fieldPart + "B--|"), MultipartBoundary},
 	{"two fields of a name, and one more", upload(fieldPart + fieldPart +
 		"B|Content-Disposition: form-data; name=c||x|y|B--|"), NoDoubt},
 	{"a file", upload(fieldPart + "B|Content-Disposition: form-data; name=\"f\"; filename=\"a b.txt\"|Content-Type: text/plain||" +

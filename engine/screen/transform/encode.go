@@ -8,7 +8,6 @@ import (
 	"encoding/hex"
 	"strconv"
 	"strings"
-	"unicode"
 )
 
 // lowercase is strings.ToLower, with all that Unicode says about it.
@@ -80,10 +79,10 @@ func decodeBase64(a *Arena, s string, lenient bool) string {
 	n := 0
 	for i := range len(s) {
 		c := s[i]
-		if c == '\r' || c == '\n' || lenient && (c == '.' || unicode.IsSpace(rune(c))) {
+		if c == '\r' || c == '\n' {
 			continue
 		}
-		if c == '=' || c == ' ' {
+		if c == '=' {
 			break
 		}
 		digit := base64Digit(c, lenient)
