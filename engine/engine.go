@@ -1,0 +1,171 @@
+package engine
+
+import (
+	"fmt"
+	"io/fs"
+	"net/netip"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Engine holds the compiled policy. It is safe for concurrent use.
+type Engine struct {
+	variants []variant
+	policy   Policy
+	redactor redactor
+	now      func() time.Time
+	newID    func() string
+}
+
+// variant is one route's settings with the rule set they compile to; the
+// first variant is for requests that no route takes.
+type variant struct {
+	settings
+	rules *ruleset
+	// tx holds what rules may read of the settings, as TX variables.
+	tx [][2]string
+}
+
+// Option changes what an Engine takes from its surroundings.
+type Option func(*Engine)
+
+// WithClock gives the engine another clock, for audit lines.
+func WithClock(now func() time.Time) Option { return func(e *Engine) { e.now = now } }
+
+// WithIDs gives the engine another source of transaction ids.
+func WithIDs(newID func() string) Option { return func(e *Engine) { e.newID = newID } }
+
+// New compiles the policy's rule sets. rules holds the files that directives
+// name: CRS under "@owasp_crs/", our own under "@tabard/" and the user's.
+//
+// Every mistake in the policy and in the rules is an error that names its
+// place: file, line and column in the policy when it came from ParsePolicy,
+// or in the rule file.
+func New(policy Policy, rules fs.FS, opts ...Option) (*Engine, error) {
+	if err := policy.validate(); err != nil {
+		return nil, err
+	}
+	e := &Engine{policy: policy, redactor: newRedactor(policy.Redact), now: time.Now, newID: randomID}
+	for _, opt := range opts {
+		opt(e)
+	}
+	all := policy.variants()
+	c := compiler{policy: &policy, rules: rules, uses: familiesOf(all), sets: map[string]*ruleset{}}
+	for _, s := range all {
+		set, err := c.compile(s)
+		if err != nil {
+			return nil, err
+		}
+		e.variants = append(e.variants, variant{settings: s, rules: set, tx: ruleVariables(s)})
+	}
+	return e, nil
+}
+
+// ruleVariables are the TX variables through which rules/ sees the settings.
+func ruleVariables(s settings) [][2]string {
+	return [][2]string{
+		{"tabard_route", s.route},
+		{"tabard_jwt", string(s.jwt.Mode)},
+		{"tabard_jwt_max_bytes", strconv.Itoa(s.jwt.MaxBytes)},
+		{"tabard_mime", strings.Join(s.contentTypes, " ")},
+		{"tabard_ip", choose(s.ip.empty(), "off", "on")},
+	}
+}
+
+// Conn is what is known of an exchange before its first header.
+type Conn struct {
+	// ID names the exchange in logs. The engine makes one up when it is empty,
+	// longer than 128 bytes or holds anything but letters, digits and "-_.:",
+	// because it often comes from the client.
+	ID string
+	// Peer is the address that the connection comes from.
+	Peer netip.AddrPort
+	// Server is the local address.
+	Server netip.AddrPort
+	// TLS says that the client's connection is encrypted.
+	TLS bool
+	// ProxyRoute is the name of the proxy's own route; rules read it as
+	// TX:tabard_proxy_route.
+	ProxyRoute string
+}
+
+// Headers are field lines in the order and spelling they were received in.
+type Headers [][2]string
+
+// Get returns the first value of a field, in any case of letters, or "".
+func (h Headers) Get(name string) string {
+	for _, line := range h {
+		if strings.EqualFold(line[0], name) {
+			return line[1]
+		}
+	}
+	return ""
+}
+
+// Request is the head of a request.
+type Request struct {
+	// Method is the request method as sent.
+	Method string
+	// Target is the request target as sent: path and query, not decoded.
+	Target string
+	// Protocol is such as HTTP/1.1 or HTTP/2.0, as Envoy calls them.
+	Protocol string
+	// Scheme is http or https.
+	Scheme string
+	// Authority is the Host or :authority. It becomes a Host header when
+	// Headers has none.
+	Authority string
+	// Headers are the field lines, without HTTP/2's pseudo-headers.
+	Headers Headers
+}
+
+// Begin starts an exchange. The Exchange is for one goroutine; End must be
+// called once.
+func (e *Engine) Begin(c Conn) *Exchange {
+	x := &Exchange{engine: e, conn: c, variant: &e.variants[0], started: e.now()}
+	x.verdict.Action = Pass
+	x.verdict.TransactionID = c.ID
+	if !isTransactionID(c.ID) {
+		x.verdict.TransactionID = e.newID()
+	}
+	return x
+}
+
+// maxTransactionIDBytes: ids are UUIDs or trace ids; a longer one is somebody
+// writing into our logs.
+const maxTransactionIDBytes = 128
+
+func isTransactionID(id string) bool {
+	return len(id) <= maxTransactionIDBytes && isToken(strings.ReplaceAll(id, ":", ""))
+}
+
+// route finds the variant for a request. ambiguous says that the path as sent
+// and the path that a lenient upstream may make of it belong to different
+// routes, so that a request could choose the laxer one.
+func (e *Engine) route(r Request) (v *variant, ambiguous bool) {
+	if len(e.policy.Routes) == 0 {
+		return &e.variants[0], false
+	}
+	host, path := hostName(r.Authority), requestPath(r.Target)
+	sent := e.match(host, path, r.Method)
+	if clean := cleanPath(path); clean != path {
+		if resolved := e.match(host, clean, r.Method); resolved != sent {
+			return &e.variants[resolved], true
+		}
+	}
+	return &e.variants[sent], false
+}
+
+// match returns the index of the variant of the first route that matches.
+func (e *Engine) match(host, path, method string) int {
+	for i, r := range e.policy.Routes {
+		if r.matches(host, path, method) {
+			return i + 1
+		}
+	}
+	return 0
+}
+
+// panicError makes an error of a recovered panic.
+func panicError(p any) error { return fmt.Errorf("panic: %v", p) }

@@ -1,0 +1,432 @@
+package engine_test
+
+import (
+	"encoding/json"
+	"errors"
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/corazawaf/coraza/v3/experimental/plugins"
+	"github.com/corazawaf/coraza/v3/experimental/plugins/plugintypes"
+	"github.com/stretchr/testify/require"
+
+	"tabard/engine"
+	"tabard/rules"
+)
+
+var ruleFS = rules.FS()
+
+func parse(t testing.TB, policy string) engine.Policy {
+	t.Helper()
+	p, err := engine.ParsePolicy("p.yaml", []byte(policy))
+	require.NoError(t, err)
+	return p
+}
+
+func newEngine(t testing.TB, policy string, opts ...engine.Option) *engine.Engine {
+	t.Helper()
+	e, err := engine.New(parse(t, policy), ruleFS, opts...)
+	require.NoError(t, err)
+	return e
+}
+
+// get is a request that no rule of CRS at paranoia level 1 objects to.
+func get(target string, more ...[2]string) engine.Request {
+	h := engine.Headers{{"User-Agent", "Mozilla/5.0"}, {"Accept", "*/*"}}
+	return engine.Request{
+		Method: "GET", Target: target, Protocol: "HTTP/1.1", Scheme: "https",
+		Authority: "shop.example", Headers: append(h, more...),
+	}
+}
+
+func post(target, contentType string, more ...[2]string) engine.Request {
+	r := get(target, append(more, [2]string{"Content-Type", contentType}, [2]string{"Transfer-Encoding", "chunked"})...)
+	r.Method = "POST"
+	return r
+}
+
+const form = "application/x-www-form-urlencoded"
+
+func TestRequestPhases(t *testing.T) {
+	waf := newEngine(t, "")
+	for _, tc := range []struct {
+		name   string
+		run    func(x *engine.Exchange) engine.Verdict
+		action engine.Action
+		phase  int
+	}{
+		{"a harmless GET passes", func(x *engine.Exchange) engine.Verdict {
+			return x.RequestHeaders(get("/?q=shoes"), true)
+		}, engine.Pass, 0},
+		{"an attack in the query is blocked before a body is read", func(x *engine.Exchange) engine.Verdict {
+			return x.RequestHeaders(get("/?q=1'+OR+'1'='1"), true)
+		}, engine.Block, 2},
+		{"an attack in a form is blocked", func(x *engine.Exchange) engine.Verdict {
+			x.RequestHeaders(post("/login", form), false)
+			return x.RequestBody([]byte("user=1'+OR+'1'='1"), true)
+		}, engine.Block, 2},
+		{"an attack split over two pieces is blocked", func(x *engine.Exchange) engine.Verdict {
+			x.RequestHeaders(post("/login", form), false)
+			x.RequestBody([]byte("user=1'+O"), false)
+			return x.RequestBody([]byte("R+'1'='1"), true)
+		}, engine.Block, 2},
+		{"an attack in a trailer is blocked", func(x *engine.Exchange) engine.Verdict {
+			x.RequestHeaders(post("/login", form), false)
+			x.RequestBody([]byte("user=ann"), false)
+			return x.RequestTrailers(engine.Headers{{"X-Checksum", "${jndi:ldap://x.test/a}"}})
+		}, engine.Block, 2},
+		{"a trailer cannot change how the body is read", func(x *engine.Exchange) engine.Verdict {
+			x.RequestHeaders(post("/login", form), false)
+			x.RequestBody([]byte("user=1'+OR+'1'='1"), false)
+			return x.RequestTrailers(engine.Headers{{"Content-Type", "multipart/form-data; boundary=x"}})
+		}, engine.Block, 2},
+		{"a harmless form passes", func(x *engine.Exchange) engine.Verdict {
+			x.RequestHeaders(post("/login", form), false)
+			return x.RequestBody([]byte("user=ann&word=secret"), true)
+		}, engine.Pass, 0},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			x := waf.Begin(engine.Conn{})
+			v := tc.run(x)
+			require.Equal(t, tc.action, v.Action, v.IDs())
+			require.Equal(t, tc.phase, v.Phase)
+			require.False(t, x.HoldRequest(), "phase 2 has spoken")
+			require.Equal(t, tc.action, x.End().Action)
+		})
+	}
+}
+
+func TestWhichBodiesAreHeld(t *testing.T) {
+	waf := newEngine(t, "routes:\n  - {name: raw, path: /raw, request_body: {inspect: false}}\n")
+	grpc := post("/pkg.Service/Call", "application/grpc+proto", [2]string{"te", "trailers"})
+	grpc.Protocol = "HTTP/2"
+	fakeGRPC := grpc
+	fakeGRPC.Protocol = "HTTP/1.1"
+	socket := get("/chat", [2]string{"Upgrade", "websocket"}, [2]string{"Connection", "keep-alive, Upgrade"})
+	withBody := get("/chat", [2]string{"Upgrade", "websocket"}, [2]string{"Connection", "Upgrade"}, [2]string{"Content-Length", "9"})
+	for _, tc := range []struct {
+		name    string
+		request engine.Request
+		skipped engine.SkipReason
+	}{
+		{"a form is held", post("/", form), ""},
+		{"a gRPC stream is not, and its bytes are counted", grpc, engine.SkipGRPC},
+		{"what only calls itself gRPC is held", fakeGRPC, ""},
+		{"a WebSocket upgrade is not held", socket, engine.SkipUpgrade},
+		{"an upgrade with a body of its own is held", withBody, ""},
+		{"a body is not held where the policy says so", post("/raw", form), engine.SkipPolicy},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			x := waf.Begin(engine.Conn{})
+			v := x.RequestHeaders(tc.request, false)
+			require.NotEqual(t, engine.Block, v.Action, v.IDs())
+			require.Equal(t, tc.skipped == "", x.HoldRequest())
+			x.RequestBody([]byte("12345"), false)
+			skip, _ := x.Uninspected()
+			require.Equal(t, tc.skipped, skip.Reason)
+			if tc.skipped != "" {
+				require.EqualValues(t, 5, skip.Bytes)
+			}
+			x.End()
+		})
+	}
+}
+
+func TestBodiesOverTheLimit(t *testing.T) {
+	const reject = "request_body: {limit_bytes: 20}\n"
+	const partial = "request_body: {limit_bytes: 20, over_limit: partial}\n"
+	long := strings.Repeat("a", 40)
+	for _, tc := range []struct {
+		name, policy string
+		body         []string
+		action       engine.Action
+		status       int
+		reason       engine.Reason
+		skipped      int64
+	}{
+		{"one of exactly the limit is inspected", reject, []string{"a=" + long[:18]}, engine.Pass, 0, "", 0},
+		{"a longer one is refused", reject, []string{"a=" + long[:19]}, engine.Block, 413, engine.ReasonBodyLimit, 1},
+		{"a longer one in pieces is refused", reject, []string{"a=" + long[:10], long[:10], long}, engine.Block, 413, engine.ReasonBodyLimit, 2},
+		{"with partial the rest passes and is counted", partial, []string{"a=" + long, long}, engine.Pass, 0, "", 62},
+		{"with partial an attack within the limit is blocked", partial, []string{"a=1'+OR+'1'='1", long}, engine.Block, 403, engine.ReasonRule, 34},
+		{"in detection mode it is noted and inspected so far", "mode: detect\n" + reject, []string{"a=" + long}, engine.Detect, 0, engine.ReasonBodyLimit, 22},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			x := newEngine(t, tc.policy).Begin(engine.Conn{})
+			x.RequestHeaders(post("/", form), false)
+			for i, piece := range tc.body {
+				x.RequestBody([]byte(piece), i == len(tc.body)-1)
+			}
+			v := x.End()
+			require.Equal(t, tc.action, v.Action, v.IDs())
+			require.Equal(t, tc.status, v.Status)
+			require.Equal(t, tc.reason, v.Reason)
+			skip, _ := x.Uninspected()
+			require.Equal(t, tc.skipped, skip.Bytes)
+		})
+	}
+}
+
+func TestResponsePhases(t *testing.T) {
+	const inspect = "response_body: {inspect: true, limit_bytes: 100}\n"
+	html := engine.Headers{{"Content-Type", "text/html; charset=utf-8"}}
+	leak := "<b>You have an error in your SQL syntax; check the manual that corresponds to your MySQL server version</b>"
+	for _, tc := range []struct {
+		name, policy, body string
+		headers            engine.Headers
+		action             engine.Action
+		held               bool
+		skipped            engine.SkipReason
+	}{
+		{"a leak is blocked", strings.Replace(inspect, "100", "1000", 1), leak, html, engine.Block, true, ""},
+		{"a harmless page passes", inspect, "<b>hello</b>", html, engine.Pass, true, ""},
+		{"a body is not held unless the policy says so", "", leak, html, engine.Pass, false, engine.SkipPolicy},
+		{"an image is not held", inspect, "GIF89a", engine.Headers{{"Content-Type", "image/gif"}}, engine.Pass, false, engine.SkipContentType},
+		{"server-sent events are not held", "response_body: {inspect: true, content_types: [text/event-stream]}\n", "data: x\n\n", engine.Headers{{"Content-Type", "text/event-stream"}}, engine.Pass, false, engine.SkipStream},
+		{"a compressed page is not held and is counted", inspect, "\x1f\x8b", append(html, [2]string{"Content-Encoding", "gzip"}), engine.Pass, false, engine.SkipEncoding},
+		{"what is over the limit streams on", inspect, strings.Repeat("a", 120), html, engine.Pass, true, engine.SkipLimit},
+		{"what is over the limit is refused", "response_body: {inspect: true, limit_bytes: 100, over_limit: reject}\n", strings.Repeat("a", 120), html, engine.Block, true, engine.SkipLimit},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			x := newEngine(t, tc.policy).Begin(engine.Conn{})
+			x.RequestHeaders(get("/"), true)
+			v := x.ResponseHeaders(200, "HTTP/1.1", tc.headers, false)
+			require.NotEqual(t, engine.Block, v.Action)
+			require.Equal(t, tc.held, x.HoldResponse())
+			v = x.ResponseBody([]byte(tc.body), true)
+			require.Equal(t, tc.action, v.Action, v.IDs())
+			require.False(t, x.HoldResponse())
+			_, skip := x.Uninspected()
+			require.Equal(t, tc.skipped, skip.Reason)
+			x.End()
+		})
+	}
+	t.Run("a rule on a response header blocks in phase 3", func(t *testing.T) {
+		x := newEngine(t, "directives:\n  - inline: 'SecRule RESPONSE_HEADERS:X-Secret \"@unconditionalMatch\" \"id:7,phase:3,deny,status:502,log\"'\n").Begin(engine.Conn{})
+		x.RequestHeaders(get("/"), true)
+		v := x.ResponseHeaders(200, "HTTP/1.1", engine.Headers{{"X-Secret", "1"}}, false)
+		require.Equal(t, []any{engine.Block, 502, 3, 7}, []any{v.Action, v.Status, v.Phase, v.Rule})
+	})
+}
+
+func TestDetectionModeSaysWhatWouldHaveBlocked(t *testing.T) {
+	x := newEngine(t, "mode: detect\n").Begin(engine.Conn{})
+	v := x.RequestHeaders(get("/?q=1'+OR+'1'='1"), true)
+	require.Equal(t, []any{engine.Detect, 0, engine.ReasonRule, 949110, 5}, []any{v.Action, v.Status, v.Reason, v.Rule, v.Score})
+	require.Equal(t, []int{942100, 949110}, x.End().IDs())
+}
+
+func TestAMatchSaysWhereTheRuleIs(t *testing.T) {
+	x := newEngine(t, "directives:\n  - inline: |\n\n      SecRule ARGS:q \"@streq a\" \"id:9,phase:1,log,pass,msg:'it is %{MATCHED_VAR}',severity:WARNING\"\n").Begin(engine.Conn{})
+	v := x.RequestHeaders(get("/?q=a"), true)
+	require.Len(t, v.Matches, 1)
+	m := v.Matches[0]
+	require.Equal(t, "p.yaml:4:7", m.Rule.String())
+	require.Equal(t, engine.Match{ID: 9, Phase: 1, Severity: "warning", Rule: m.Rule, Target: "ARGS:q", Message: "it is a", Value: "a"}, m)
+	require.Equal(t, engine.Detect, v.Action)
+
+	y := newEngine(t, "").Begin(engine.Conn{})
+	v = y.RequestHeaders(get("/?q=1'+OR+'1'='1"), true)
+	require.Equal(t, "@owasp_crs/REQUEST-942-APPLICATION-ATTACK-SQLI.conf", v.Matches[0].Rule.File)
+	require.Positive(t, v.Matches[0].Rule.Line)
+}
+
+func TestRoutes(t *testing.T) {
+	waf := newEngine(t, `
+routes:
+  - {name: upload, path_prefix: /upload, methods: [POST], mode: detect}
+  - {name: order, path: "/orders/{id}"}
+  - {name: wild, hosts: ["*.api.example"]}
+  - {name: host, hosts: [Admin.example]}
+`)
+	for _, tc := range []struct{ name, method, host, target, route string }{
+		{"a prefix takes what is below it", "POST", "a.example", "/upload/x?y", "upload"},
+		{"a prefix ends at a segment", "POST", "a.example", "/uploads", ""},
+		{"another method is another route", "GET", "a.example", "/upload", ""},
+		{"a variable takes one segment", "GET", "a.example", "/orders/17", "order"},
+		{"a variable takes no empty segment", "GET", "a.example", "/orders/", ""},
+		{"a variable takes no two segments", "GET", "a.example", "/orders/1/2", ""},
+		{"a wildcard takes any name below", "GET", "x.y.api.example:8443", "/", "wild"},
+		{"a wildcard does not take the name itself", "GET", "api.example", "/", ""},
+		{"hosts are compared without case, port and final dot", "GET", "aDMIN.example.:80", "/", "host"},
+		{"an absolute target is matched by its path", "GET", "a.example", "http://a.example/orders/17", "order"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			x := waf.Begin(engine.Conn{})
+			r := get(tc.target)
+			r.Method, r.Authority = tc.method, tc.host
+			require.Equal(t, tc.route, x.RequestHeaders(r, true).Route)
+			x.End()
+		})
+	}
+	for _, target := range []string{"/upload/../orders/1", "/x/%2e%2e/upload/a", "/upload/..;/x", `/upload/..\x`, "//upload/x", "/orders/..%2fupload"} {
+		t.Run("a path that means two routes is refused: "+target, func(t *testing.T) {
+			x := waf.Begin(engine.Conn{})
+			r := post(target, form)
+			v := x.RequestHeaders(r, true)
+			if v.Route == "upload" { // detection mode
+				require.Equal(t, []any{engine.Detect, engine.ReasonAmbiguousPath}, []any{v.Action, v.Reason})
+				return
+			}
+			require.Equal(t, []any{engine.Block, 400, engine.ReasonAmbiguousPath}, []any{v.Action, v.Status, v.Reason})
+		})
+	}
+}
+
+func TestClientAddress(t *testing.T) {
+	const rule = "directives:\n  - inline: 'SecRule REMOTE_ADDR \"@unconditionalMatch\" \"id:5,phase:1,log,pass\"'\n"
+	for _, tc := range []struct {
+		name, hops, peer string
+		forwarded        []string
+		want             string
+	}{
+		{"without trusted hops the header changes nothing", "0", "192.0.2.1:1", []string{"6.6.6.6"}, "192.0.2.1"},
+		{"one hop: what it appended counts", "1", "10.0.0.1:1", []string{"6.6.6.6, 203.0.113.9"}, "203.0.113.9"},
+		{"two hops over two lines", "2", "10.0.0.1:1", []string{"6.6.6.6, 203.0.113.9", "10.0.0.2"}, "203.0.113.9"},
+		{"fewer entries than hops: the peer", "2", "192.0.2.1:1", []string{"6.6.6.6"}, "192.0.2.1"},
+		{"no address in the entry: the peer", "1", "192.0.2.1:1", []string{"unknown"}, "192.0.2.1"},
+		{"the peer's own entry, which Envoy appends, is not counted", "1", "10.0.0.1:1", []string{"203.0.113.9, 10.0.0.1"}, "203.0.113.9"},
+		{"a mapped address is the IPv4 address", "0", "[::ffff:192.0.2.1]:1", nil, "192.0.2.1"},
+		{"an entry with a port", "1", "10.0.0.1:1", []string{"[2001:db8::1]:443"}, "2001:db8::1"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			waf := newEngine(t, "client_address: {trusted_hops: "+tc.hops+"}\n"+rule)
+			x := waf.Begin(engine.Conn{Peer: netip.MustParseAddrPort(tc.peer)})
+			r := get("/")
+			for _, line := range tc.forwarded {
+				r.Headers = append(r.Headers, [2]string{"x-forwarded-for", line})
+			}
+			v := x.RequestHeaders(r, true)
+			require.Equal(t, tc.want, v.Matches[0].Value)
+		})
+	}
+}
+
+func TestSecretsStayOutOfVerdictsAndAuditLines(t *testing.T) {
+	waf := newEngine(t, `
+redact: [password]
+directives:
+  - inline: |
+      SecRule REQUEST_HEADERS|REQUEST_COOKIES|ARGS|REQUEST_URI|REQUEST_LINE|REQUEST_BODY "@rx (.*)" "id:8,phase:2,log,pass,capture,multiMatch,msg:'saw %{TX.1} in %{MATCHED_VAR_NAME}'"
+`, engine.WithClock(func() time.Time { return time.Unix(0, 0) }))
+	x := waf.Begin(engine.Conn{ID: "t1", Peer: netip.MustParseAddrPort("192.0.2.1:1")})
+	x.RequestHeaders(post("/?password=hunter22&q=1'+OR+'1'='1&%70assword=hunter23", form,
+		[2]string{"Authorization", "Bearer abc.def"}, [2]string{"Cookie", "sid=s3cret; a=b"}), false)
+	x.RequestBody([]byte("password=hunter24&user.password=hunter25"), true)
+	line, ok := x.AuditLine()
+	require.True(t, ok)
+	v := x.End()
+	require.NotEmpty(t, v.Matches)
+	text := string(line)
+	for _, m := range v.Matches {
+		text += m.Value + m.Message + "\n"
+	}
+	for _, secret := range []string{"hunter2", "abc.def", "s3cret"} {
+		require.NotContains(t, text, secret)
+	}
+	require.Contains(t, text, "[redacted]")
+	var record map[string]any
+	require.NoError(t, json.Unmarshal(line, &record))
+	require.Equal(t, "t1", record["transaction_id"])
+	require.Equal(t, "block", record["verdict"])
+	require.Equal(t, "192.0.2.1", record["client"])
+	require.Equal(t, "1970-01-01T00:00:00Z", record["time"])
+	require.NotContains(t, text, "\n\n")
+}
+
+func TestAnUneventfulExchangeHasNoAuditLine(t *testing.T) {
+	x := newEngine(t, "").Begin(engine.Conn{})
+	x.RequestHeaders(get("/"), true)
+	_, ok := x.AuditLine()
+	require.False(t, ok)
+	require.Equal(t, engine.Pass, x.End().Action)
+}
+
+func TestBlockResponse(t *testing.T) {
+	attack := "/?q=1'+OR+'1'='1"
+	for _, tc := range []struct {
+		name, policy string
+		request      engine.Request
+		status       int
+		contentType  string
+		body         string
+	}{
+		{"a browser gets a line of text", "", get(attack), 403, "text/plain; charset=utf-8", "403 Forbidden: the request was blocked (transaction t1)\n"},
+		{"a JSON client gets a problem", "", get(attack, [2]string{"ACCEPT", "application/json"}), 403, "application/problem+json",
+			`{"type":"about:blank","title":"Forbidden","status":403,"detail":"The request was blocked.","transaction_id":"t1"}` + "\n"},
+		{"the policy's own response", "block_response: {status: 418, content_type: text/html, body: '<p>{{transaction_id}} {{status}}</p>'}", get(attack), 418, "text/html", "<p>t1 418</p>"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			x := newEngine(t, tc.policy).Begin(engine.Conn{ID: "t1"})
+			if tc.name == "a JSON client gets a problem" { // the first Accept is the browser's
+				tc.request.Headers = tc.request.Headers[2:]
+				tc.request.Headers = append(tc.request.Headers, [2]string{"User-Agent", "x"})
+			}
+			x.RequestHeaders(tc.request, true)
+			status, headers, body := x.BlockResponse()
+			require.Equal(t, tc.status, status)
+			require.Equal(t, tc.contentType, headers.Get("Content-Type"))
+			require.Equal(t, tc.body, string(body))
+			if strings.HasPrefix(tc.contentType, "application") {
+				require.True(t, json.Valid(body))
+			}
+		})
+	}
+	t.Run("a redirect names its target", func(t *testing.T) {
+		x := newEngine(t, "directives:\n  - inline: 'SecRule ARGS:q \"@streq a\" \"id:9,phase:1,redirect:https://example.com/no\"'\n").Begin(engine.Conn{})
+		x.RequestHeaders(get("/?q=a"), true)
+		status, headers, _ := x.BlockResponse()
+		require.Equal(t, 302, status)
+		require.Equal(t, "https://example.com/no", headers.Get("location"))
+	})
+}
+
+type panics struct{}
+
+func (panics) Evaluate(plugintypes.TransactionState, string) bool { panic("as the test wants") }
+
+func TestInternalErrorsEndInThePolicysOutcome(t *testing.T) {
+	plugins.RegisterOperator("panics", func(plugintypes.OperatorOptions) (plugintypes.Operator, error) { return panics{}, nil })
+	rule := "directives:\n  - inline: 'SecRule ARGS:boom \"@panics\" \"id:9,phase:2,pass\"'\n"
+	t.Run("closed, the default", func(t *testing.T) {
+		waf := newEngine(t, rule)
+		x, y := waf.Begin(engine.Conn{}), waf.Begin(engine.Conn{})
+		y.RequestHeaders(post("/", form), false)
+		v := x.RequestHeaders(get("/?boom=1"), true)
+		require.Equal(t, []any{engine.Block, 500, engine.ReasonInternalError}, []any{v.Action, v.Status, v.Reason})
+		require.ErrorContains(t, v.Err, "as the test wants")
+		x.End()
+		require.Equal(t, engine.Pass, y.RequestBody([]byte("a=b"), true).Action, "another exchange goes on")
+	})
+	t.Run("open", func(t *testing.T) {
+		x := newEngine(t, "internal_errors: open\n"+rule).Begin(engine.Conn{})
+		v := x.RequestHeaders(get("/?boom=1"), true)
+		require.Equal(t, []any{engine.Pass, engine.ReasonInternalError}, []any{v.Action, v.Reason})
+		require.Equal(t, engine.Pass, x.ResponseHeaders(200, "HTTP/1.1", nil, true).Action)
+		_, ok := x.AuditLine()
+		require.True(t, ok, "it is logged all the same")
+		x.End()
+	})
+	t.Run("what a runner reports", func(t *testing.T) {
+		x := newEngine(t, "").Begin(engine.Conn{})
+		v := x.Fail(errors.New("no headers"))
+		require.Equal(t, []any{engine.Block, 500}, []any{v.Action, v.Status})
+		x.End()
+	})
+}
+
+func TestTransactionIDs(t *testing.T) {
+	waf := newEngine(t, "", engine.WithIDs(func() string { return "made-up" }))
+	for id, want := range map[string]string{
+		"":                       "made-up",
+		"7f3e-00:1.a_B":          "7f3e-00:1.a_B",
+		"a\nb":                   "made-up",
+		`"`:                      "made-up",
+		strings.Repeat("a", 129): "made-up",
+	} {
+		require.Equal(t, want, waf.Begin(engine.Conn{ID: id}).End().TransactionID)
+	}
+	require.Len(t, newEngine(t, "").Begin(engine.Conn{}).End().TransactionID, 32)
+}

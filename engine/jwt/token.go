@@ -1,0 +1,166 @@
+package jwt
+
+import (
+	"bytes"
+	"strings"
+)
+
+// DefaultMaxBytes is the longest token accepted when Limits do not say. Proxies
+// and servers commonly stop at 8 KiB a header line; real tokens have 300 to
+// 3,000 bytes.
+const DefaultMaxBytes = 8192
+
+// Limits say what Check accepts. The zero value: a signed token of at most
+// DefaultMaxBytes.
+type Limits struct {
+	// MaxBytes is the longest token; DefaultMaxBytes when 0.
+	MaxBytes int
+	// Encrypted accepts the five parts of RFC 7516 as well. Their header is
+	// checked; the claims cannot be seen.
+	Encrypted bool
+}
+
+// Bearer takes the token out of the value of an Authorization header field, in
+// any case of the scheme and with any number of blanks (RFC 6750, section 2.1;
+// RFC 9110, section 11.1). ok is false when the scheme is another one. The
+// token may be empty and is not checked.
+func Bearer(value string) (token string, ok bool) {
+	value = strings.Trim(value, " \t")
+	scheme, token := value, ""
+	if i := strings.IndexAny(value, " \t"); i >= 0 {
+		scheme, token = value[:i], strings.TrimLeft(value[i:], " \t")
+	}
+	if !strings.EqualFold(scheme, "bearer") {
+		return "", false
+	}
+	return token, true
+}
+
+// Looks says whether a bearer token claims to be a JSON Web Token. Many bearer
+// tokens are opaque and some hold dots (ya29.…, v4.public.…, SG.….…), or are
+// other signed JSON (Flask's sessions, Grafana's keys); they must pass where
+// the policy does not ask for a JWT. So the first part has to decode, even
+// carelessly, to the start of a JSON object, and then
+//
+//   - a strict object claims it by a member alg or enc or a typ with JWT in it;
+//   - a broken one claims it by a dot behind it, or by the text "alg" in it.
+func Looks(token string) bool {
+	first, _, dotted := strings.Cut(token, ".")
+	if !mayOpenObject(first) {
+		return false
+	}
+	var room [headerBytes]byte
+	text := decode(room[:], loose(first))
+	if !opensObject(text) {
+		return false
+	}
+	var h header
+	if strict(first) && scanObject(text, &h) == faultNone {
+		return h.alg != nil || h.enc != nil || bytes.Contains(bytes.ToUpper(h.typ), []byte("JWT"))
+	}
+	return dotted || bytes.Contains(text, []byte(`"alg"`))
+}
+
+// mayOpenObject spares most opaque tokens the decoding: it looks at the first
+// byte only.
+func mayOpenObject(part string) bool {
+	if len(part) < 2 {
+		return false
+	}
+	first := alphabet[part[0]]<<2 | alphabet[part[1]]&sixBits>>4
+	return first == '{' || first == 0xef || strings.IndexByte(" \t\r\n", first) >= 0
+}
+
+// opensObject says whether a careless parser would begin to read an object:
+// it may skip a byte order mark and blanks.
+func opensObject(b []byte) bool {
+	b = bytes.TrimPrefix(b, []byte("\xef\xbb\xbf"))
+	return bytes.HasPrefix(bytes.TrimLeft(b, " \t\r\n"), []byte("{"))
+}
+
+// Check judges the structure of a token: RFC 7515 and 7519 for a signed one,
+// RFC 7516 for an encrypted one. It returns the first problem from left to
+// right, or OK. It verifies no signature, and no claim means anything to it.
+// The cost is linear in len(token), which is looked at first.
+func Check(token string, limits Limits) Problem {
+	if token == "" {
+		return Missing
+	}
+	if len(token) > limits.maxBytes() {
+		return TooLong
+	}
+	first, rest, _ := strings.Cut(token, ".")
+	switch strings.Count(token, ".") {
+	case 2:
+		return checkSigned(first, rest)
+	case 4:
+		return checkEncrypted(first, rest, limits)
+	}
+	return Parts
+}
+
+func (l Limits) maxBytes() int {
+	if l.MaxBytes > 0 {
+		return l.MaxBytes
+	}
+	return DefaultMaxBytes
+}
+
+func checkSigned(first, rest string) Problem {
+	var h header
+	if p := h.read(first); p != OK {
+		return p
+	}
+	claims, signature, _ := strings.Cut(rest, ".")
+	if p := checkClaims(claims); p != OK {
+		return p
+	}
+	switch {
+	case signature == "":
+		return SignatureMissing
+	case !strict(signature):
+		return SignatureBase64
+	}
+	return OK
+}
+
+func checkClaims(part string) Problem {
+	if !strict(part) {
+		return ClaimsBase64
+	}
+	switch scanObject(decode(nil, part), nil) {
+	case faultSyntax:
+		return ClaimsJSON
+	case faultText:
+		return ClaimsText
+	case faultDuplicate:
+		return ClaimsDuplicate
+	case faultLimits:
+		return ClaimsLimits
+	}
+	return OK
+}
+
+// checkEncrypted judges key, IV, ciphertext and tag by their alphabet alone:
+// key and IV are empty with alg dir and with some algorithms.
+func checkEncrypted(first, rest string, limits Limits) Problem {
+	if !limits.Encrypted {
+		return Encrypted
+	}
+	var h header
+	if p := h.read(first); p != OK {
+		return p
+	}
+	if h.enc == nil {
+		return EncMissing
+	}
+	for part := range strings.SplitSeq(rest, ".") {
+		if !strict(part) {
+			return SignatureBase64
+		}
+	}
+	if strings.HasSuffix(rest, ".") {
+		return SignatureMissing
+	}
+	return OK
+}

@@ -1,0 +1,22 @@
+// Package operators lets SecLang rules ask our detectors, so that what they
+// find in one HTTP exchange takes part in the one verdict like any other rule.
+// It is the only place that registers plugins with Coraza; importing it is
+// enough.
+//
+//	SecRule REQUEST_HEADERS:Authorization "@jwtMalformed detect 8192" ...
+//	SecRule REQUEST_HEADERS:Content-Type "!@mimeAllowed application/json text/*" ...
+//	SecRule REMOTE_ADDR "@ipReputation allow=office.txt block=feeds/bad.txt" ...
+//
+// Operators see a rule's text and, at run time, the transaction. Whatever
+// differs from route to route therefore stands in the rule as a macro over the
+// TX variables that the engine sets before phase 1, such as
+// "@mimeAllowed %{tx.tabard_mime}". So a reader of a rule sees all that its
+// verdict depends on, and so does a cache of verdicts. The variables are
+//
+//	TX:tabard_route           the route's name
+//	TX:tabard_jwt             off, detect or required
+//	TX:tabard_jwt_max_bytes   the longest token
+//	TX:tabard_mime            the route's media types with blanks between; empty for all
+//	TX:tabard_ip              on or off
+//	TX:tabard_body_bytes      set before phase 2: how many bytes of body came in
+package operators

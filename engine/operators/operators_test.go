@@ -1,0 +1,209 @@
+package operators_test
+
+import (
+	"strings"
+	"testing"
+	"testing/fstest"
+
+	"github.com/corazawaf/coraza/v3"
+	"github.com/corazawaf/coraza/v3/experimental/plugins/plugintypes"
+	"github.com/corazawaf/coraza/v3/types"
+	"github.com/stretchr/testify/require"
+
+	"tabard/engine/operators"
+)
+
+// request is what a test feeds to a WAF of one rule.
+type request struct {
+	address string
+	headers [][2]string
+	tx      map[string]string
+}
+
+// waf compiles one rule over files.
+func waf(rule string, files map[string]string) (coraza.WAF, error) {
+	root := fstest.MapFS{}
+	for name, text := range files {
+		root[name] = &fstest.MapFile{Data: []byte(text)}
+	}
+	return coraza.NewWAF(coraza.NewWAFConfig().WithRootFS(root).WithDirectives("SecRuleEngine On\n" + rule))
+}
+
+// rule wraps a condition into a rule that denies and says why.
+func rule(condition string) string {
+	return `SecRule ` + condition + ` "id:1,phase:1,deny,status:400,log,capture,t:none,msg:'because %{TX.0}'"`
+}
+
+// run gives the message of the rule, or "" when it does not match.
+func run(t *testing.T, w coraza.WAF, r request) string {
+	t.Helper()
+	tx := w.NewTransaction()
+	defer func() { require.NoError(t, tx.Close()) }()
+	variables := tx.(plugintypes.TransactionState).Variables().TX()
+	for key, value := range r.tx {
+		variables.Set(key, []string{value})
+	}
+	tx.ProcessConnection(r.address, 1234, "192.0.2.1", 443)
+	tx.ProcessURI("/", "POST", "HTTP/1.1")
+	for _, h := range r.headers {
+		tx.AddRequestHeader(h[0], h[1])
+	}
+	stop := tx.ProcessRequestHeaders()
+	return message(t, tx.MatchedRules(), stop)
+}
+
+func message(t *testing.T, matched []types.MatchedRule, stop *types.Interruption) string {
+	t.Helper()
+	require.Equal(t, len(matched) > 0, stop != nil)
+	if len(matched) == 0 {
+		return ""
+	}
+	return matched[0].Message()
+}
+
+func authorization(value string) [][2]string { return [][2]string{{"authorization", value}} }
+
+const (
+	good = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJ1MSJ9.c2lnbmF0dXJl"
+	none = "eyJhbGciOiJub25lIn0.eyJzdWIiOiJ1MSJ9."
+)
+
+func TestJWTMalformed(t *testing.T) {
+	macro := rule(`REQUEST_HEADERS:Authorization "@jwtMalformed %{tx.mode} %{tx.max}"`)
+	for name, row := range map[string]struct {
+		rule    string
+		headers [][2]string
+		tx      map[string]string
+		want    string
+	}{
+		"a fixed mode":                               {rule(`REQUEST_HEADERS:Authorization "@jwtMalformed detect"`), authorization("Bearer " + none), nil, "because alg is none"},
+		"a well-formed token":                        {rule(`REQUEST_HEADERS:Authorization "@jwtMalformed detect"`), authorization("Bearer " + good), nil, ""},
+		"a fixed limit":                              {rule(`REQUEST_HEADERS:Authorization "@jwtMalformed detect 10"`), authorization("Bearer " + good), nil, "because longer than allowed"},
+		"a token alone":                              {rule(`REQUEST_HEADERS:X-Token "@jwtMalformed detect"`), [][2]string{{"x-token", " " + none}}, nil, "because alg is none"},
+		"the mode comes from TX":                     {macro, authorization("Bearer " + none), map[string]string{"mode": "detect", "max": "99"}, "because alg is none"},
+		"the limit comes from TX":                    {macro, authorization("Bearer " + good), map[string]string{"mode": "detect", "max": "9"}, "because longer than allowed"},
+		"mode off":                                   {macro, authorization("Bearer " + none), map[string]string{"mode": "off", "max": "99"}, ""},
+		"a mode that is not set is off":              {macro, authorization("Bearer " + none), nil, ""},
+		"detect leaves opaque tokens alone":          {macro, authorization("Bearer a.b.c"), map[string]string{"mode": "detect", "max": "99"}, ""},
+		"required does not":                          {macro, authorization("Bearer a.b.c"), map[string]string{"mode": "required", "max": "99"}, "because header is not strict base64url"},
+		"required wants the scheme":                  {macro, authorization(good), map[string]string{"mode": "required", "max": "99"}, "because no bearer token"},
+		"required and an empty token":                {macro, authorization("Bearer"), map[string]string{"mode": "required", "max": "99"}, "because no bearer token"},
+		"required and a good token":                  {macro, authorization("bearer " + good), map[string]string{"mode": "required", "max": "99"}, ""},
+		"the second of two fields is judged as well": {macro, append(authorization("Basic dTpw"), authorization("Bearer "+none)...), map[string]string{"mode": "detect", "max": "99"}, "because alg is none"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w, err := waf(row.rule, nil)
+			require.NoError(t, err)
+			require.Equal(t, row.want, run(t, w, request{headers: row.headers, tx: row.tx}))
+		})
+	}
+}
+
+func TestMIMEAllowed(t *testing.T) {
+	fixed := rule(`REQUEST_HEADERS:Content-Type "!@mimeAllowed application/json text/*"`)
+	macro := rule(`REQUEST_HEADERS:Content-Type "!@mimeAllowed %{tx.types}"`)
+	for name, row := range map[string]struct {
+		rule, value string
+		tx          map[string]string
+		match       bool
+	}{
+		"a type of a fixed list":            {fixed, "text/csv; charset=utf-8", nil, false},
+		"a type outside a fixed list":       {fixed, "image/png", nil, true},
+		"no type at all":                    {fixed, "json", nil, true},
+		"a type of a list in TX":            {macro, "application/json", map[string]string{"types": "text/*  application/json"}, false},
+		"a type outside a list in TX":       {macro, "image/png", map[string]string{"types": "text/* application/json"}, true},
+		"an empty list allows everything":   {macro, "json", map[string]string{"types": ""}, false},
+		"a list that is not set does, too":  {macro, "json", nil, false},
+		"a list nobody can read allows nil": {macro, "application/json", map[string]string{"types": "application/json, text/html"}, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w, err := waf(row.rule, nil)
+			require.NoError(t, err)
+			got := run(t, w, request{headers: [][2]string{{"Content-Type", row.value}}, tx: row.tx})
+			require.Equal(t, row.match, got != "")
+		})
+	}
+}
+
+func TestMIMEAllowedKeepsABoundedNumberOfLists(t *testing.T) {
+	w, err := waf(rule(`REQUEST_HEADERS:Content-Type "!@mimeAllowed %{tx.types}"`), nil)
+	require.NoError(t, err)
+	for i := range 2000 {
+		list := "x/" + strings.Repeat("a", i+1)
+		require.Empty(t, run(t, w, request{headers: [][2]string{{"Content-Type", list}}, tx: map[string]string{"types": list}}), "lists above the bound are compiled each time")
+	}
+}
+
+func TestIPReputation(t *testing.T) {
+	files := map[string]string{
+		"office.txt":            "203.0.113.7\n",
+		"feeds/bad.txt":         "# bad\n203.0.113.0/24\n2001:db8::/32\n",
+		"@tabard/ip-allow.set":  "#line policy.yaml:3:9\n192.0.2.9\n",
+		"@tabard/ip-block.set":  "#line policy.yaml:4:9\n192.0.2.0/24\n",
+		"rules/own/beside.conf": rule(`REMOTE_ADDR "@ipReputation block=beside.txt"`),
+		"rules/own/beside.txt":  "198.51.100.1",
+	}
+	two := rule(`REMOTE_ADDR "@ipReputation allow=office.txt block=feeds/bad.txt"`)
+	written := rule(`REMOTE_ADDR "@ipReputation allow=` + operators.AllowSetFile + ` block=` + operators.BlockSetFile + `"`)
+	for name, row := range map[string]struct{ rule, address, want string }{
+		"a blocked address":                           {two, "203.0.113.8", "because 203.0.113.0/24 in feeds/bad.txt"},
+		"an allowed address":                          {two, "203.0.113.7", ""},
+		"an address in no set":                        {two, "198.51.100.1", ""},
+		"an IPv6 address":                             {two, "2001:db8::1", "because 2001:db8::/32 in feeds/bad.txt"},
+		"a mapped address":                            {two, "::ffff:203.0.113.8", "because 203.0.113.0/24 in feeds/bad.txt"},
+		"a socket has no address":                     {two, "/run/envoy.sock", ""},
+		"a set that the engine wrote":                 {written, "192.0.2.8", "because 192.0.2.0/24 in policy.yaml"},
+		"an allowed address that the engine wrote":    {written, "192.0.2.9", ""},
+		"a set that the engine did not write is none": {rule(`REMOTE_ADDR "@ipReputation block=@tabard/other.set"`), "192.0.2.8", ""},
+		"a file beside the rule":                      {"Include rules/own/beside.conf", "198.51.100.1", "because 198.51.100.1/32 in beside.txt"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w, err := waf(row.rule, files)
+			require.NoError(t, err)
+			require.Equal(t, row.want, run(t, w, request{address: row.address}))
+		})
+	}
+}
+
+func TestMistakesAreErrorsWhenTheRuleIsRead(t *testing.T) {
+	files := map[string]string{"bad.txt": "192.0.2.1\n192.0.2.1/24\n", "ok.txt": "192.0.2.1"}
+	for condition, want := range map[string]string{
+		`REQUEST_HEADERS:Authorization "@jwtMalformed"`:             `@jwtMalformed: unknown mode "": write off, detect or required`,
+		`REQUEST_HEADERS:Authorization "@jwtMalformed Detect"`:      `@jwtMalformed: unknown mode "Detect": write off, detect or required`,
+		`REQUEST_HEADERS:Authorization "@jwtMalformed detect 8KiB"`: `@jwtMalformed: "8KiB" is no size: write a number of bytes, such as 8192`,
+		`REQUEST_HEADERS:Authorization "@jwtMalformed detect 0"`:    `@jwtMalformed: "0" is no size: write a number of bytes, such as 8192`,
+		`REQUEST_HEADERS:Authorization "@jwtMalformed %{tex.mode}"`: `unknown variable "tex"`,
+		`REQUEST_HEADERS:Content-Type "!@mimeAllowed"`:              `@mimeAllowed names no media type: write application/json, application/*+json or text/*`,
+		`REQUEST_HEADERS:Content-Type "!@mimeAllowed json"`:         `@mimeAllowed: media type "json" is none: write type/subtype, such as application/json, application/*+json or text/*`,
+		`REQUEST_HEADERS:Content-Type "!@mimeAllowed %{tx.}"`:       `empty variable name`,
+		`REMOTE_ADDR "@ipReputation"`:                               `@ipReputation names no file: write allow=FILE or block=FILE`,
+		`REMOTE_ADDR "@ipReputation ok.txt"`:                        `@ipReputation: cannot read "ok.txt": write allow=FILE or block=FILE`,
+		`REMOTE_ADDR "@ipReputation deny=ok.txt"`:                   `@ipReputation: cannot read "deny=ok.txt": write allow=FILE or block=FILE`,
+		`REMOTE_ADDR "@ipReputation block="`:                        `@ipReputation: cannot read "block=": write allow=FILE or block=FILE`,
+		`REMOTE_ADDR "@ipReputation block=okay.txt"`:                `@ipReputation: there is no file "okay.txt", neither below the root nor beside the rule`,
+		`REMOTE_ADDR "@ipReputation block=ok.txt block=bad.txt"`:    `bad.txt:2:1: "192.0.2.1/24" has bits behind its prefix: write 192.0.2.0/24 for the network or 192.0.2.1 for the address`,
+	} {
+		_, err := waf(rule(condition), files)
+		require.ErrorContains(t, err, want, "%s", condition)
+	}
+}
+
+func TestNamesAreThoseThatCorazaKnows(t *testing.T) {
+	require.IsIncreasing(t, operators.Names())
+	for _, name := range operators.Names() {
+		_, err := waf(rule(`REMOTE_ADDR "@`+name+` "`), nil)
+		if err != nil {
+			require.NotContains(t, err.Error(), "not found", "%s is registered", name)
+		}
+	}
+}
+
+func TestSetsAreSharedBetweenWAFs(t *testing.T) {
+	text := strings.Repeat("192.0.2.1\n", 100)
+	first, err := waf(rule(`REMOTE_ADDR "@ipReputation block=f.txt"`), map[string]string{"f.txt": text})
+	require.NoError(t, err)
+	second, err := waf(rule(`REMOTE_ADDR "@ipReputation block=f.txt"`), map[string]string{"f.txt": "192.0.2.2"})
+	require.NoError(t, err)
+	require.NotEmpty(t, run(t, first, request{address: "192.0.2.1"}))
+	require.Empty(t, run(t, second, request{address: "192.0.2.1"}), "a file of the same name with another content is another set")
+}

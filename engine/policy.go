@@ -1,0 +1,263 @@
+package engine
+
+//go:generate sh -c "cd .. && go run ./tools/schema"
+
+// Policy says what the engine does. It is read by ParsePolicy from YAML or
+// JSON (one schema: envoy/policy.schema.json) or written in Go; the zero value
+// is CRS at paranoia level 1, blocking, with DefaultPolicy's limits.
+//
+// A field of a Route that is set replaces the field of the same name here for
+// the requests of that route.
+type Policy struct {
+	// Mode says whether a verdict stops the exchange; block when empty.
+	Mode Mode `yaml:"mode"`
+	// CRS configures the OWASP Core Rule Set.
+	CRS CRS `yaml:"crs"`
+	// Directives are SecLang of one's own.
+	Directives []Directives `yaml:"directives"`
+	// ClientAddress says how the client's address is found.
+	ClientAddress ClientAddress `yaml:"client_address"`
+	// RequestBody says how much of a request body is inspected.
+	RequestBody Body `yaml:"request_body"`
+	// ResponseBody says which response bodies are held and inspected.
+	ResponseBody ResponseBody `yaml:"response_body"`
+	// ContentTypes lists the request media types that are allowed, such as
+	// application/json, application/*+json or text/*; empty allows all.
+	ContentTypes []string `yaml:"content_types"`
+	// JWT configures the structural check of bearer tokens.
+	JWT JWT `yaml:"jwt"`
+	// IP holds address sets; the longest prefix decides, allow beats block.
+	IP IP `yaml:"ip"`
+	// InternalErrors is the outcome when the WAF itself fails; closed when empty.
+	InternalErrors Outcome `yaml:"internal_errors"`
+	// BlockResponse is what a blocked client gets.
+	BlockResponse BlockResponse `yaml:"block_response"`
+	// Redact names headers, cookies, arguments and form fields whose values
+	// never reach a log, in any case of letters; Authorization,
+	// Proxy-Authorization, Cookie and Set-Cookie are always among them.
+	Redact []string `yaml:"redact"`
+	// Routes are tried in order; the first one that matches is taken.
+	Routes []Route `yaml:"routes"`
+
+	origin *origin
+}
+
+// Mode says whether a verdict stops an exchange.
+type Mode string
+
+const (
+	// ModeBlock stops what the rules refuse.
+	ModeBlock Mode = "block"
+	// ModeDetect lets everything through and reports.
+	ModeDetect Mode = "detect"
+)
+
+// Choices returns the accepted spellings.
+func (Mode) Choices() []string { return []string{string(ModeBlock), string(ModeDetect)} }
+
+// Outcome is what happens to an exchange that the WAF could not judge.
+type Outcome string
+
+const (
+	// OutcomeClosed refuses the exchange with status 500.
+	OutcomeClosed Outcome = "closed"
+	// OutcomeOpen lets the exchange pass.
+	OutcomeOpen Outcome = "open"
+)
+
+// Choices returns the accepted spellings.
+func (Outcome) Choices() []string { return []string{string(OutcomeClosed), string(OutcomeOpen)} }
+
+// CRS configures the OWASP Core Rule Set; see crs-setup.conf for the meaning
+// of each number.
+type CRS struct {
+	// Enabled loads the rule set; true when not set.
+	Enabled *bool `yaml:"enabled"`
+	// ParanoiaLevel, 1 to 4, is the blocking paranoia level; 1 when 0.
+	ParanoiaLevel int `yaml:"paranoia_level"`
+	// DetectionParanoiaLevel also runs the rules up to this level without
+	// letting them block; the blocking level when 0.
+	DetectionParanoiaLevel int `yaml:"detection_paranoia_level"`
+	// InboundThreshold is the anomaly score that blocks a request; 5 when 0.
+	InboundThreshold int `yaml:"inbound_threshold"`
+	// OutboundThreshold is the anomaly score that blocks a response; 4 when 0.
+	OutboundThreshold int `yaml:"outbound_threshold"`
+	// EarlyBlocking also compares the score at the end of phases 1 and 3.
+	EarlyBlocking bool `yaml:"early_blocking"`
+	// AllowedMethods replaces CRS's list (GET HEAD POST OPTIONS) when not empty.
+	AllowedMethods []string `yaml:"allowed_methods"`
+	// Exclusions switch rules off, wholly or for some targets.
+	Exclusions []Exclusion `yaml:"exclusions"`
+}
+
+// Exclusion switches rules off. One of Rule and Tag is set.
+type Exclusion struct {
+	// Rule is a rule id.
+	Rule int `yaml:"rule"`
+	// Tag is a tag that the rules carry, such as attack-sqli.
+	Tag string `yaml:"tag"`
+	// Targets, such as ARGS:q, are no longer inspected by these rules; when
+	// empty the rules are removed.
+	Targets []string `yaml:"targets"`
+	// Reason is for the reader of the policy.
+	Reason string `yaml:"reason"`
+}
+
+// Directives are SecLang of one's own. One of Inline and File is set.
+type Directives struct {
+	// Inline is SecLang text.
+	Inline string `yaml:"inline"`
+	// File is a path or glob below the rules; it must match something.
+	File string `yaml:"file"`
+	// Position says where the text goes; before_crs when empty.
+	Position Position `yaml:"position"`
+}
+
+// Position is a place among the rules of CRS.
+type Position string
+
+const (
+	// BeforeCRS is after CRS's initialisation and before its detection rules:
+	// the place for rules that score and for run-time exclusions.
+	BeforeCRS Position = "before_crs"
+	// AfterCRS is behind the last CRS rule: the place for SecRuleUpdate... and
+	// SecRuleRemove... directives.
+	AfterCRS Position = "after_crs"
+)
+
+// Choices returns the accepted spellings.
+func (Position) Choices() []string { return []string{string(BeforeCRS), string(AfterCRS)} }
+
+// ClientAddress says how the client's address is found.
+type ClientAddress struct {
+	// TrustedHops is the number of proxies in front that append to
+	// X-Forwarded-For and are trusted. With 0 the peer's address is the
+	// client's. In Envoy the peer is what Envoy itself found by its
+	// xff_num_trusted_hops: set the number there or here, not in both.
+	TrustedHops int `yaml:"trusted_hops"`
+}
+
+// Body says how much of a request body is inspected.
+type Body struct {
+	// Inspect holds bodies until phase 2 has spoken; true when not set.
+	Inspect *bool `yaml:"inspect"`
+	// LimitBytes is the longest body that is inspected; 131072 when 0.
+	LimitBytes int `yaml:"limit_bytes"`
+	// OverLimit says what happens to a longer one; reject when empty.
+	OverLimit OverLimit `yaml:"over_limit"`
+}
+
+// OverLimit is what happens to a body over its limit.
+type OverLimit string
+
+const (
+	// OverLimitReject refuses it: 413 for a request, 500 for a response.
+	OverLimitReject OverLimit = "reject"
+	// OverLimitPartial inspects the first LimitBytes and lets the rest follow.
+	// A JSON or multipart body that is cut does not parse, and rule 200002
+	// refuses it.
+	OverLimitPartial OverLimit = "partial"
+)
+
+// Choices returns the accepted spellings.
+func (OverLimit) Choices() []string {
+	return []string{string(OverLimitReject), string(OverLimitPartial)}
+}
+
+// ResponseBody says which response bodies are held and inspected.
+type ResponseBody struct {
+	// Inspect holds matching bodies until phase 4 has spoken; false when not
+	// set, because holding costs latency and memory.
+	Inspect *bool `yaml:"inspect"`
+	// ContentTypes lists the media types to hold; text/plain, text/html,
+	// text/xml and application/json when empty. A text/event-stream is never
+	// held: it has no end.
+	ContentTypes []string `yaml:"content_types"`
+	// LimitBytes is the longest body that is inspected; 524288 when 0.
+	LimitBytes int `yaml:"limit_bytes"`
+	// OverLimit says what happens to a longer one; partial when empty.
+	OverLimit OverLimit `yaml:"over_limit"`
+}
+
+// JWT configures the structural check of bearer tokens (rules/auth).
+type JWT struct {
+	// Mode is off when empty.
+	Mode JWTMode `yaml:"mode"`
+	// MaxBytes is the longest token that is accepted; 8192 when 0.
+	MaxBytes int `yaml:"max_bytes"`
+}
+
+// JWTMode says which bearer tokens are checked.
+type JWTMode string
+
+const (
+	// JWTOff checks nothing.
+	JWTOff JWTMode = "off"
+	// JWTDetect checks each bearer token that claims to be a JWT.
+	JWTDetect JWTMode = "detect"
+	// JWTRequired refuses a request without a well-formed bearer JWT.
+	JWTRequired JWTMode = "required"
+)
+
+// Choices returns the accepted spellings.
+func (JWTMode) Choices() []string {
+	return []string{string(JWTOff), string(JWTDetect), string(JWTRequired)}
+}
+
+// IP holds address sets (rules/ip). The longest prefix that holds the client's
+// address decides; of equal prefixes allow beats block. An address in no set
+// is let through.
+type IP struct {
+	// Allow lists addresses and CIDR prefixes.
+	Allow []string `yaml:"allow"`
+	// AllowFiles are files below the rules with one entry a line.
+	AllowFiles []string `yaml:"allow_files"`
+	// Block lists addresses and CIDR prefixes.
+	Block []string `yaml:"block"`
+	// BlockFiles are files below the rules with one entry a line.
+	BlockFiles []string `yaml:"block_files"`
+}
+
+// BlockResponse is what a blocked client gets.
+type BlockResponse struct {
+	// Status replaces the rule's own status when not 0.
+	Status int `yaml:"status"`
+	// ContentType goes with Body; text/plain; charset=utf-8 when empty.
+	ContentType string `yaml:"content_type"`
+	// Body may hold {{transaction_id}} and {{status}}. When empty, a client
+	// that speaks JSON gets an RFC 9457 problem and others a line of text.
+	Body string `yaml:"body"`
+}
+
+// Route is a part of the API with settings of its own. Host, path and method
+// must all match; what is empty matches everything.
+type Route struct {
+	// Name is how logs, metrics and rules (TX:tabard_route) call it.
+	Name string `yaml:"name"`
+	// Hosts are host names without port, such as api.example.com or
+	// *.example.com, which matches any name below example.com.
+	Hosts []string `yaml:"hosts"`
+	// Path is a whole path, in which {name} stands for one segment.
+	Path string `yaml:"path"`
+	// PathPrefix is the start of a path, at a segment's border.
+	PathPrefix string `yaml:"path_prefix"`
+	// Methods are request methods, as sent.
+	Methods []string `yaml:"methods"`
+
+	// Mode replaces Policy.Mode when set.
+	Mode Mode `yaml:"mode"`
+	// Exclusions are added to Policy.CRS.Exclusions.
+	Exclusions []Exclusion `yaml:"exclusions"`
+	// Directives are added to Policy.Directives.
+	Directives []Directives `yaml:"directives"`
+	// RequestBody replaces Policy.RequestBody when set.
+	RequestBody *Body `yaml:"request_body"`
+	// ResponseBody replaces Policy.ResponseBody when set.
+	ResponseBody *ResponseBody `yaml:"response_body"`
+	// ContentTypes replaces Policy.ContentTypes when set.
+	ContentTypes []string `yaml:"content_types"`
+	// JWT replaces Policy.JWT when set.
+	JWT *JWT `yaml:"jwt"`
+	// IP replaces Policy.IP when set.
+	IP *IP `yaml:"ip"`
+}

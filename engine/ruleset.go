@@ -1,0 +1,270 @@
+package engine
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/corazawaf/coraza/v3"
+	"github.com/corazawaf/coraza/v3/debuglog"
+
+	"tabard/engine/ipset"
+	"tabard/engine/operators"
+	"tabard/engine/seclang"
+)
+
+// ruleset is one compiled set of directives. Routes whose text is the same
+// share one.
+type ruleset struct {
+	waf       coraza.WAF
+	positions map[int]seclang.Position
+}
+
+// families says which of our rule families a policy uses on any route. A
+// family that no route uses is not loaded, so that it costs nothing; one that
+// some route uses is loaded for all, so that they still share a rule set.
+type families struct{ jwt, mime, ip bool }
+
+func familiesOf(all []settings) families {
+	var f families
+	for _, s := range all {
+		f.jwt = f.jwt || s.jwt.Mode != JWTOff
+		f.mime = f.mime || len(s.contentTypes) > 0
+		f.ip = f.ip || !s.ip.empty()
+	}
+	return f
+}
+
+// compiler builds the rule sets of one policy.
+type compiler struct {
+	policy *Policy
+	rules  fs.FS
+	uses   families
+	sets   map[string]*ruleset
+}
+
+// compile returns the rule set for some settings.
+func (c *compiler) compile(s settings) (*ruleset, error) {
+	allow, err := c.addresses(s.ipPath+".allow", s.ip.Allow, s.ip.AllowFiles)
+	if err != nil {
+		return nil, err
+	}
+	block, err := c.addresses(s.ipPath+".block", s.ip.Block, s.ip.BlockFiles)
+	if err != nil {
+		return nil, err
+	}
+	sources := c.sources(s)
+	files := virtualFS{under: c.rules, files: map[string]string{operators.AllowSetFile: allow, operators.BlockSetFile: block}}
+	key := keyOf(sources, allow, block)
+	if set, ok := c.sets[key]; ok {
+		return set, nil
+	}
+	if len(c.sets) == maxRuleSets {
+		return nil, fmt.Errorf("the routes need more than %d different rule sets: give routes the same directives, exclusions, mode, body limits and addresses where they can share them", maxRuleSets)
+	}
+	set, err := c.load(s, sources, files)
+	if err != nil {
+		return nil, err
+	}
+	c.sets[key] = set
+	return set, nil
+}
+
+func keyOf(sources []seclang.Source, more ...string) string {
+	var b strings.Builder
+	for _, s := range sources {
+		b.WriteString(s.Name + "\x00" + s.Text + "\x00")
+	}
+	return b.String() + strings.Join(more, "\x00")
+}
+
+// load compiles sources with Coraza. Each error gets the place of the
+// directive at fault, which Coraza does not tell.
+func (c *compiler) load(s settings, sources []seclang.Source, files fs.FS) (*ruleset, error) {
+	directives, err := seclang.Load(files, sources)
+	if err != nil {
+		return nil, c.translate(err)
+	}
+	positions := seclang.RulePositions(directives)
+	if err := c.checkExclusions(s.exclusions, directives, positions); err != nil {
+		return nil, err
+	}
+	log := &directiveCounter{Logger: debuglog.Noop()}
+	config := coraza.NewWAFConfig().WithRootFS(files).WithDebugLogger(log)
+	for _, source := range sources {
+		config = config.WithDirectives(source.Text)
+	}
+	waf, err := newWAF(config)
+	log.done = true
+	if err != nil {
+		return nil, c.translate(locate(err, files, directives, log.count))
+	}
+	for id, at := range positions {
+		positions[id] = c.policyPosition(at)
+	}
+	return &ruleset{waf: waf, positions: positions}, nil
+}
+
+// newWAF makes an error of the panics with which Coraza answers some mistakes.
+func newWAF(config coraza.WAFConfig) (waf coraza.WAF, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = panicError(p)
+		}
+	}()
+	return coraza.NewWAF(config)
+}
+
+// locate turns Coraza's error, which names no place, into one that does: what
+// our own front end finds wrong or, when it finds nothing, Coraza's words at
+// the directive that it was parsing.
+func locate(err error, files fs.FS, directives []seclang.Directive, parsed int) error {
+	var entry *ipset.Error
+	if errors.As(err, &entry) {
+		return entry
+	}
+	known := seclang.Known{Operators: operators.Names(), Files: files}
+	if errs := seclang.Check(directives, known); len(errs) > 0 {
+		return errs[0]
+	}
+	d, ok := seclang.Locate(directives, parsed-1)
+	if !ok {
+		return err
+	}
+	msg := err.Error()
+	for _, prefix := range []string{"invalid WAF config from string: ", "failed to parse string: "} {
+		msg = strings.TrimPrefix(msg, prefix)
+	}
+	return &seclang.Error{Pos: d.Pos, Msg: msg}
+}
+
+// directiveCounter is the logger that Coraza gets. While the rules load it
+// counts the directives; later it is silent.
+type directiveCounter struct {
+	debuglog.Logger
+	count int
+	done  bool
+}
+
+// Debug counts "Parsing directive", the only debug event of a parser.
+func (l *directiveCounter) Debug() debuglog.Event {
+	if l.done {
+		return l.Logger.Debug()
+	}
+	return parsingEvent{Event: l.Logger.Debug(), log: l}
+}
+
+// With keeps transactions on the silent logger.
+func (l *directiveCounter) With(...debuglog.ContextField) debuglog.Logger { return l.Logger }
+
+type parsingEvent struct {
+	debuglog.Event
+	log *directiveCounter
+}
+
+func (e parsingEvent) Str(string, string) debuglog.Event { return e }
+
+func (e parsingEvent) Msg(msg string) {
+	if msg == "Parsing directive" {
+		e.log.count++
+	}
+}
+
+// checkExclusions refuses ids and tags that no rule has: an exclusion that
+// excludes nothing is a typing error or a leftover.
+func (c *compiler) checkExclusions(list []placed[Exclusion], directives []seclang.Directive, ids map[int]seclang.Position) error {
+	for _, x := range list {
+		if x.value.Tag != "" {
+			if !hasTag(directives, x.value.Tag) {
+				return c.policy.errorAt(x.path+".tag", "no rule has the tag "+strconv.Quote(x.value.Tag), "")
+			}
+			continue
+		}
+		if _, ok := ids[x.value.Rule]; !ok {
+			return c.policy.errorAt(x.path+".rule", "no rule has the id "+strconv.Itoa(x.value.Rule), nearestID(x.value.Rule, ids))
+		}
+	}
+	return nil
+}
+
+func hasTag(directives []seclang.Directive, tag string) bool {
+	return slices.ContainsFunc(directives, func(d seclang.Directive) bool {
+		return strings.Contains(d.Raw, "tag:'"+tag+"'") || strings.Contains(d.Raw, "tag:"+tag+",")
+	})
+}
+
+// nearestID suggests an id that begins like the wrong one, since a digit is
+// most often lost at the end, or else the one that is most like it.
+func nearestID(id int, ids map[int]seclang.Position) string {
+	word, names := strconv.Itoa(id), make([]string, 0, len(ids))
+	for n := range ids {
+		names = append(names, strconv.Itoa(n))
+	}
+	slices.Sort(names)
+	if i := slices.IndexFunc(names, func(n string) bool { return strings.HasPrefix(n, word) }); i >= 0 {
+		return "did you mean " + names[i] + "?"
+	}
+	return seclang.DidYouMean(word, names)
+}
+
+// translate gives an error inside an inline text its place in the policy.
+func (c *compiler) translate(err error) error {
+	var at *seclang.Error
+	if !errors.As(err, &at) {
+		return err
+	}
+	moved := *at
+	moved.Pos = c.policyPosition(at.Pos)
+	return &moved
+}
+
+// inlineMark stands between the policy's name and the path in the name of an
+// inline source. No file is called so.
+const inlineMark = "\x00"
+
+// policyPosition turns a place in an inline text into one in the policy: a
+// literal block ("|") starts on the line below its indicator and is indented.
+func (c *compiler) policyPosition(pos seclang.Position) seclang.Position {
+	_, path, ok := strings.Cut(pos.File, inlineMark)
+	if !ok {
+		return pos
+	}
+	start := c.policy.origin.at(path)
+	if o := c.policy.origin; o != nil && o.places[path].literal {
+		line := start.Line + pos.Line
+		return seclang.Position{File: start.File, Line: line, Col: pos.Col + o.indent(start.Line+1)}
+	}
+	return start
+}
+
+// indent is the indentation of a literal block whose text starts on a line,
+// counted from 1: that of its first line that is not blank.
+func (o *origin) indent(line int) int {
+	for _, text := range strings.Split(o.text, "\n")[line-1:] {
+		if trimmed := strings.TrimLeft(text, " "); trimmed != "" {
+			return len(text) - len(trimmed)
+		}
+	}
+	return 0
+}
+
+// addresses joins entries and files into one set's text. A #line mark in
+// front of each gives the errors, and the messages of rules, the place they
+// came from.
+func (c *compiler) addresses(path string, entries, files []string) (string, error) {
+	var b strings.Builder
+	for i, e := range entries {
+		b.WriteString("#line " + c.policy.lineOf(at(path, i)) + "\n" + e + "\n")
+	}
+	for i, name := range files {
+		text, err := fs.ReadFile(c.rules, name)
+		if err != nil {
+			return "", c.policy.errorAt(at(path+"_files", i), "address set "+strconv.Quote(name)+" cannot be read", "it is looked for below the policy's folder and the rules")
+		}
+		b.WriteString("#line " + name + ":1\n" + string(text) + "\n")
+	}
+	return b.String(), nil
+}

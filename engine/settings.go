@@ -1,0 +1,125 @@
+package engine
+
+// Defaults of a policy, each with its reason.
+const (
+	// defaultRequestLimitBytes is what coraza-proxy-wasm and Coraza's in-memory
+	// limit use: API bodies fit, uploads need a route of their own.
+	defaultRequestLimitBytes = 128 << 10
+	// defaultResponseLimitBytes is the limit of Coraza's recommended settings.
+	defaultResponseLimitBytes = 512 << 10
+	// defaultTokenBytes: servers refuse header lines over 8 KiB by default.
+	defaultTokenBytes = 8 << 10
+)
+
+// settings are the policy as it applies to one route, with defaults filled in.
+type settings struct {
+	route        string
+	mode         Mode
+	crs          CRS
+	exclusions   []placed[Exclusion]
+	directives   []placed[Directives]
+	requestBody  Body
+	responseBody ResponseBody
+	contentTypes []string
+	jwt          JWT
+	ip           IP
+	ipPath       string // where ip stands in the policy
+}
+
+// placed is a part of a policy with its path, for errors found later.
+type placed[T any] struct {
+	value T
+	path  string
+}
+
+func place1[T any](path string, list []T) []placed[T] {
+	out := make([]placed[T], len(list))
+	for i, v := range list {
+		out[i] = placed[T]{v, at(path, i)}
+	}
+	return out
+}
+
+// variants returns the settings of the whole policy and then of each route.
+func (p *Policy) variants() []settings {
+	base := settings{
+		mode: p.Mode, crs: p.CRS,
+		exclusions:  place1("crs.exclusions", p.CRS.Exclusions),
+		directives:  place1("directives", p.Directives),
+		requestBody: p.RequestBody, responseBody: p.ResponseBody,
+		contentTypes: p.ContentTypes, jwt: p.JWT, ip: p.IP, ipPath: "ip",
+	}
+	out := []settings{base.withDefaults()}
+	for i, r := range p.Routes {
+		out = append(out, base.forRoute(r, at("routes", i)).withDefaults())
+	}
+	return out
+}
+
+// forRoute lays what the route sets over the whole policy's settings.
+func (s settings) forRoute(r Route, path string) settings {
+	s.route = r.Name
+	if r.Mode != "" {
+		s.mode = r.Mode
+	}
+	s.exclusions = append(s.exclusions[:len(s.exclusions):len(s.exclusions)], place1(path+".exclusions", r.Exclusions)...)
+	s.directives = append(s.directives[:len(s.directives):len(s.directives)], place1(path+".directives", r.Directives)...)
+	if r.RequestBody != nil {
+		s.requestBody = *r.RequestBody
+	}
+	if r.ResponseBody != nil {
+		s.responseBody = *r.ResponseBody
+	}
+	if r.ContentTypes != nil {
+		s.contentTypes = r.ContentTypes
+	}
+	if r.JWT != nil {
+		s.jwt = *r.JWT
+	}
+	if r.IP != nil {
+		s.ip, s.ipPath = *r.IP, path+".ip"
+	}
+	return s
+}
+
+func (s settings) withDefaults() settings {
+	s.mode = or(s.mode, ModeBlock)
+	s.crs.ParanoiaLevel = or(s.crs.ParanoiaLevel, 1)
+	s.crs.DetectionParanoiaLevel = or(s.crs.DetectionParanoiaLevel, s.crs.ParanoiaLevel)
+	s.crs.InboundThreshold = or(s.crs.InboundThreshold, 5)
+	s.crs.OutboundThreshold = or(s.crs.OutboundThreshold, 4)
+	s.requestBody.LimitBytes = or(s.requestBody.LimitBytes, defaultRequestLimitBytes)
+	s.requestBody.OverLimit = or(s.requestBody.OverLimit, OverLimitReject)
+	s.responseBody.LimitBytes = or(s.responseBody.LimitBytes, defaultResponseLimitBytes)
+	s.responseBody.OverLimit = or(s.responseBody.OverLimit, OverLimitPartial)
+	if len(s.responseBody.ContentTypes) == 0 {
+		s.responseBody.ContentTypes = []string{"text/plain", "text/html", "text/xml", "application/json"}
+	}
+	s.jwt.Mode = or(s.jwt.Mode, JWTOff)
+	s.jwt.MaxBytes = or(s.jwt.MaxBytes, defaultTokenBytes)
+	return s
+}
+
+func (s settings) crsEnabled() bool      { return isSet(s.crs.Enabled, true) }
+func (s settings) inspectRequest() bool  { return isSet(s.requestBody.Inspect, true) }
+func (s settings) inspectResponse() bool { return isSet(s.responseBody.Inspect, false) }
+
+func (s IP) empty() bool {
+	return len(s.Allow)+len(s.AllowFiles)+len(s.Block)+len(s.BlockFiles) == 0
+}
+
+func isSet(b *bool, otherwise bool) bool {
+	if b == nil {
+		return otherwise
+	}
+	return *b
+}
+
+// or returns v, or otherwise when v is its type's zero value.
+func or[T comparable](v, otherwise T) T {
+	var zero T
+	if v == zero {
+		return otherwise
+	}
+	return v
+}

@@ -1,0 +1,183 @@
+package engine
+
+import (
+	"io"
+	"io/fs"
+	"strconv"
+	"strings"
+	"time"
+
+	"tabard/engine/seclang"
+)
+
+// sources returns the texts of a rule set in the order Coraza reads them:
+// settings, CRS's initialisation, our families, one's own rules, CRS's
+// detection rules and verdicts, and last what changes rules that exist.
+func (c *compiler) sources(s settings) []seclang.Source {
+	out := []seclang.Source{{Name: "tabard settings", Text: settingsText(s)}}
+	if s.crsEnabled() {
+		out = append(out, seclang.Source{Name: "tabard crs setup", Text: crsSetupText(s.crs)})
+	}
+	out = append(out, seclang.Source{Name: "tabard families", Text: c.uses.text()})
+	out = append(out, c.own(s, BeforeCRS)...)
+	if s.crsEnabled() {
+		out = append(out, seclang.Source{Name: "tabard crs", Text: "Include @owasp_crs/REQUEST-9[1-9]*.conf\nInclude @owasp_crs/RESPONSE-*.conf"})
+	}
+	out = append(out, c.own(s, AfterCRS)...)
+	return append(out, exclusionSources(s.exclusions, c.policy.origin)...)
+}
+
+// settingsText is the engine's configuration. Coraza's limits count the body
+// as too long when it reaches them, ours when it is over: hence the plus one.
+func settingsText(s settings) string {
+	lines := []string{
+		"Include @coraza.conf-recommended",
+		"Include @tabard/base/base.conf",
+		"SecRuleEngine " + choose(s.mode == ModeDetect, "DetectionOnly", "On"),
+		"SecRequestBodyAccess " + onOff(s.inspectRequest()),
+		"SecRequestBodyLimit " + strconv.Itoa(s.requestBody.LimitBytes+1),
+		"SecRequestBodyInMemoryLimit " + strconv.Itoa(s.requestBody.LimitBytes+1),
+		"SecRequestBodyLimitAction " + limitAction(s.requestBody.OverLimit),
+		"SecResponseBodyAccess " + onOff(s.inspectResponse()),
+		"SecResponseBodyMimeType " + strings.Join(s.responseBody.ContentTypes, " "),
+		"SecResponseBodyLimit " + strconv.Itoa(s.responseBody.LimitBytes+1),
+		"SecResponseBodyLimitAction " + limitAction(s.responseBody.OverLimit),
+	}
+	return strings.Join(lines, "\n")
+}
+
+// crsSetupText sets what crs-setup.conf leaves commented out, with the ids
+// that the file reserves for each setting.
+func crsSetupText(c CRS) string {
+	lines := []string{
+		"Include @crs-setup.conf.example",
+		crsSetting(900000, "tx.blocking_paranoia_level="+strconv.Itoa(c.ParanoiaLevel)),
+		crsSetting(900001, "tx.detection_paranoia_level="+strconv.Itoa(c.DetectionParanoiaLevel)),
+		crsSetting(900110, "tx.inbound_anomaly_score_threshold="+strconv.Itoa(c.InboundThreshold),
+			"tx.outbound_anomaly_score_threshold="+strconv.Itoa(c.OutboundThreshold)),
+		crsSetting(900120, "tx.early_blocking="+choose(c.EarlyBlocking, "1", "0")),
+	}
+	if len(c.AllowedMethods) > 0 {
+		lines = append(lines, crsSetting(900200, "tx.allowed_methods="+strings.Join(c.AllowedMethods, " ")))
+	}
+	return strings.Join(append(lines, "Include @owasp_crs/REQUEST-90*.conf"), "\n")
+}
+
+func crsSetting(id int, variables ...string) string {
+	return `SecAction "id:` + strconv.Itoa(id) + `,phase:1,pass,t:none,nolog,setvar:'` + strings.Join(variables, "',setvar:'") + `'"`
+}
+
+// text includes the families in the order of cost: an address is cheaper to
+// judge than a token.
+func (f families) text() string {
+	var lines []string
+	for _, family := range []struct {
+		used bool
+		dir  string
+	}{{f.ip, "ip"}, {f.mime, "api"}, {f.jwt, "auth"}} {
+		if family.used {
+			lines = append(lines, "Include @tabard/"+family.dir+"/*.conf")
+		}
+	}
+	return strings.Join(lines, "\n")
+}
+
+// own returns the policy's directives for a position. An inline text is named
+// by its path, so that policyPosition can find its place again.
+func (c *compiler) own(s settings, position Position) []seclang.Source {
+	var out []seclang.Source
+	for _, d := range s.directives {
+		if or(d.value.Position, BeforeCRS) != position {
+			continue
+		}
+		source := seclang.Source{Name: inlineName(c.policy.origin, d.path+".inline"), Text: d.value.Inline}
+		if d.value.File != "" {
+			source = seclang.Source{Name: inlineName(c.policy.origin, d.path+".file"), Text: "Include " + d.value.File}
+		}
+		out = append(out, source)
+	}
+	return out
+}
+
+func exclusionSources(list []placed[Exclusion], o *origin) []seclang.Source {
+	out := make([]seclang.Source, len(list))
+	for i, x := range list {
+		out[i] = seclang.Source{Name: inlineName(o, x.path), Text: exclusionText(x.value)}
+	}
+	return out
+}
+
+func exclusionText(x Exclusion) string {
+	by, what := "ById ", strconv.Itoa(x.Rule)
+	if x.Tag != "" {
+		by, what = "ByTag ", `"`+x.Tag+`"`
+	}
+	if len(x.Targets) == 0 {
+		return "SecRuleRemove" + by + what
+	}
+	return "SecRuleUpdateTarget" + by + what + ` "!` + strings.Join(x.Targets, ",!") + `"`
+}
+
+func inlineName(o *origin, path string) string {
+	if o == nil {
+		return "policy" + inlineMark + path
+	}
+	return o.file + inlineMark + path
+}
+
+func limitAction(o OverLimit) string {
+	return choose(o == OverLimitReject, "Reject", "ProcessPartial")
+}
+
+func onOff(b bool) string { return choose(b, "On", "Off") }
+
+func choose(b bool, yes, no string) string {
+	if b {
+		return yes
+	}
+	return no
+}
+
+// virtualFS lays files that the engine writes itself over the rules.
+type virtualFS struct {
+	under fs.FS
+	files map[string]string
+}
+
+// Open implements fs.FS.
+func (v virtualFS) Open(name string) (fs.File, error) {
+	if text, ok := v.files[name]; ok {
+		return &virtualFile{Reader: strings.NewReader(text), name: name, size: int64(len(text))}, nil
+	}
+	return v.under.Open(name)
+}
+
+// ReadFile implements fs.ReadFileFS, because the CRS module's file system
+// finds a file below "@" only this way.
+func (v virtualFS) ReadFile(name string) ([]byte, error) {
+	if at := strings.IndexByte(name, '@'); at > 0 {
+		name = name[at:]
+	}
+	if text, ok := v.files[name]; ok {
+		return []byte(text), nil
+	}
+	return fs.ReadFile(v.under, name)
+}
+
+// Glob implements fs.GlobFS over the rules; nobody includes our own files.
+func (v virtualFS) Glob(pattern string) ([]string, error) { return fs.Glob(v.under, pattern) }
+
+type virtualFile struct {
+	io.Reader
+	name string
+	size int64
+}
+
+func (f *virtualFile) Stat() (fs.FileInfo, error) { return f, nil }
+func (f *virtualFile) Close() error               { return nil }
+func (f *virtualFile) Name() string               { return f.name }
+func (f *virtualFile) Size() int64                { return f.size }
+func (f *virtualFile) Mode() fs.FileMode          { return 0o444 }
+func (f *virtualFile) ModTime() time.Time         { return time.Time{} }
+func (f *virtualFile) IsDir() bool                { return false }
+func (f *virtualFile) Sys() any                   { return nil }

@@ -1,0 +1,110 @@
+package filter
+
+import (
+	"errors"
+
+	"tabard/engine"
+)
+
+// Host is what the filter needs from a proxy. Its methods act on the context
+// (plugin or stream) that the proxy's current callback belongs to, or that
+// Use has named. A Host is used from one goroutine.
+type Host interface {
+	// Configuration returns the plugin's configuration, as written there.
+	Configuration() ([]byte, error)
+	// Headers returns the field lines of a header block with pseudo-headers
+	// such as ":path" among them. The caller keeps what it gets.
+	Headers(Block) (engine.Headers, error)
+	// Body returns length bytes of what the host has buffered of a body, from
+	// offset on. The bytes are the caller's; length is never 0.
+	Body(side Side, offset, length int) ([]byte, error)
+	// Property returns an attribute of the stream, such as source, address;
+	// ErrNotFound when the stream has none of that name.
+	Property(path ...string) (string, error)
+	// SetState stores text that access logs and later filters can read, in
+	// Envoy as filter state "wasm." + key. The value is not empty.
+	SetState(key, value string) error
+	// Reply answers the client in place of the upstream.
+	Reply(Reply) error
+	// Resume continues a side that a callback has paused; inside a callback
+	// the filter returns Continue instead.
+	Resume(Side) error
+	// Use makes a stream the one that the next calls act on. It is needed
+	// where the host calls for no stream in particular, in a tick.
+	Use(contextID uint32) error
+	// Tick asks for Plugin.OnTick each periodMS milliseconds.
+	Tick(periodMS uint32) error
+	// DefineMetric makes a counter or a histogram and returns its handle.
+	DefineMetric(kind MetricKind, name string) (uint32, error)
+	// RecordMetric adds value to a counter or records it in a histogram.
+	RecordMetric(kind MetricKind, id uint32, value uint64) error
+	// Log writes one entry to the proxy's log.
+	Log(Level, string)
+}
+
+// ErrNotFound is what Host.Property returns for an attribute that the stream
+// does not have: no TLS, no route name.
+var ErrNotFound = errors.New("not found")
+
+// Block names a header block.
+type Block string
+
+// The header blocks that the filter reads.
+const (
+	RequestHeaders  Block = "request headers"
+	RequestTrailers Block = "request trailers"
+	ResponseHeaders Block = "response headers"
+)
+
+// Side is a direction of a stream.
+type Side string
+
+// The two sides of a stream.
+const (
+	Request  Side = "request"
+	Response Side = "response"
+)
+
+// MetricKind is the kind of a metric.
+type MetricKind string
+
+// The kinds of metrics that the filter defines.
+const (
+	Counter   MetricKind = "counter"
+	Histogram MetricKind = "histogram"
+)
+
+// Level is how grave an entry in the log is.
+type Level string
+
+// The levels that the filter logs at.
+const (
+	Info     Level = "info"
+	Warn     Level = "warn"
+	Error    Level = "error"
+	Critical Level = "critical"
+)
+
+// Reply is an answer that does not come from the upstream.
+type Reply struct {
+	// Status is the HTTP status. The host turns it into a gRPC status where
+	// the client speaks gRPC.
+	Status int
+	// Headers are added to the ones that the host makes itself.
+	Headers engine.Headers
+	// Body is sent as it is.
+	Body []byte
+	// Details is one word for the proxy's access log, in Envoy
+	// %RESPONSE_CODE_DETAILS%.
+	Details string
+}
+
+// Action is what a callback tells the host to do with its side of the stream.
+type Action bool
+
+const (
+	// Continue hands the side on.
+	Continue Action = false
+	// Pause holds it: headers stay, body bytes gather in the host's buffer.
+	Pause Action = true
+)

@@ -1,0 +1,146 @@
+package replay
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+
+	"tabard/engine"
+)
+
+// maxEntryBytes bounds one entry of a source, as it is written there. It is
+// the largest body that a policy can ask to inspect (64 MiB); what is longer
+// is no request that a gateway would have held.
+const maxEntryBytes = 64 << 20
+
+// Entry is one recorded exchange.
+type Entry struct {
+	// ID is the source's own name of the entry, or else its position.
+	ID string
+	// Position is where the entry starts.
+	Position Position
+	// Conn holds what the source knows of the connection; Peer is invalid when
+	// it does not know the client.
+	Conn engine.Conn
+	// Request is the request's head.
+	Request engine.Request
+	// Body is the request's body without transfer coding.
+	Body []byte
+	// Trailers are the fields behind a chunked body.
+	Trailers engine.Headers
+	// Response is nil when the source has none.
+	Response *Response
+	// Unknown says what the source does not tell.
+	Unknown Unknown
+
+	bytes int // the length in the source, for the bound on what is in flight
+}
+
+// Response is a recorded response.
+type Response struct {
+	Status  int
+	Headers engine.Headers
+	Body    []byte
+}
+
+// Position is a place in a source: a line, or an entry and its first byte.
+type Position struct {
+	File string
+	// Line counts from 1; it is 0 in sources that have no lines.
+	Line int
+	// Entry counts from 1 and Offset from 0; both are for sources without lines.
+	Entry  int
+	Offset int64
+}
+
+// String gives "file:line", or "file: entry 3 at byte 517".
+func (p Position) String() string {
+	if p.Line > 0 {
+		return p.File + ":" + strconv.Itoa(p.Line)
+	}
+	return fmt.Sprintf("%s: entry %d at byte %d", p.File, p.Entry, p.Offset)
+}
+
+// id is the name of an entry that has none of its own.
+func (p Position) id() string {
+	if p.Line > 0 {
+		return p.String()
+	}
+	return p.File + "#" + strconv.Itoa(p.Entry)
+}
+
+// EntryError is an entry that could not be read. The ones behind it can,
+// unless Reason says otherwise.
+type EntryError struct {
+	Position Position
+	Reason   string
+}
+
+// Error gives "position: reason".
+func (e *EntryError) Error() string { return e.Position.String() + ": " + e.Reason }
+
+// SourceError is a file, or the rest of one, that could not be read. The
+// sources behind it can.
+type SourceError struct {
+	File string
+	Err  error
+}
+
+// Error names the file, once.
+func (e *SourceError) Error() string { return e.File + ": " + e.Err.Error() }
+
+// Unwrap returns the cause.
+func (e *SourceError) Unwrap() error { return e.Err }
+
+// errTooLong is an entry over maxEntryBytes.
+var errTooLong = errors.New("the entry is longer than " + strconv.Itoa(maxEntryBytes>>20) + " MiB and was skipped")
+
+// Unknown is a set of things that a source does not tell of an exchange.
+type Unknown uint8
+
+// What a source may not tell.
+const (
+	// UnknownClient: the client's address.
+	UnknownClient Unknown = 1 << iota
+	// UnknownHost: the Host header. One is put in, see Options.Host.
+	UnknownHost
+	// UnknownHeaders: the request's headers, but for Referer and User-Agent.
+	UnknownHeaders
+	// UnknownBody: the request's body.
+	UnknownBody
+	// UnknownResponseBody: the body of a response whose head is known.
+	UnknownResponseBody
+)
+
+// unknownTexts are in the order of the bits.
+var unknownTexts = [...]string{
+	"the client's address",
+	"the Host header (one was put in)",
+	"request headers other than Referer and User-Agent",
+	"the request's body",
+	"the response's body",
+}
+
+// latin1 undoes how JSON carries bytes. Latin-1 is how proxies and net stacks
+// hand on header values: each code point up to U+00FF of a JSON string is one
+// byte. A code point above has no byte of its own and becomes its UTF-8 bytes,
+// which is what a client would have sent for it.
+func latin1(s string) string {
+	for i := 0; i < len(s); i++ {
+		if s[i] >= 0x80 {
+			return string(appendLatin1(nil, s))
+		}
+	}
+	return s
+}
+
+func appendLatin1(out []byte, s string) []byte {
+	for _, r := range s {
+		if r <= 0xff {
+			out = append(out, byte(r))
+			continue
+		}
+		out = append(out, string(r)...)
+	}
+	return out
+}

@@ -1,0 +1,94 @@
+package replay
+
+import (
+	"context"
+
+	"tabard/engine"
+)
+
+// Judge gives the verdict on an entry. One Judge is for one goroutine at a
+// time. An error of the engine is in Outcome.Err.
+type Judge interface {
+	Judge(context.Context, Entry) Outcome
+}
+
+// Outcome is what became of an entry.
+type Outcome struct {
+	Action engine.Action
+	// Status is the one that a blocked client gets, else 0.
+	Status int
+	// Phase, Score and Route are the Verdict's.
+	Phase int
+	Score int
+	Route string
+	// Rules are the ids of the rules that matched and log, ascending.
+	Rules []int
+	// Messages holds the rules' messages by id, where the engine tells them.
+	Messages map[int]string
+	// Screen is what the fast path said: hit, miss, fallback, or off when
+	// there is none.
+	Screen string
+	// Err is an internal error; Action is then the policy's outcome for it.
+	Err error
+}
+
+// ScreenOff is the Outcome.Screen of an engine without a fast path.
+const ScreenOff = "off"
+
+// Native judges by an engine in this process. It may be used by any number of
+// goroutines.
+type Native struct{ Engine *engine.Engine }
+
+// Judge plays an entry in one piece, as wasmhost does.
+func (n Native) Judge(_ context.Context, e Entry) Outcome {
+	x := n.Engine.Begin(conn(e))
+	v := request(x, e)
+	if e.HasResponse() && v.Action != engine.Block {
+		response(x, e)
+	}
+	return outcome(x.End())
+}
+
+// conn names the exchange after the entry.
+func conn(e Entry) engine.Conn {
+	c := e.Conn
+	c.ID = e.ID
+	return c
+}
+
+func request(x *engine.Exchange, e Entry) engine.Verdict {
+	hasBody, hasTrailers := len(e.Body) > 0, len(e.Trailers) > 0
+	v := x.RequestHeaders(e.Request, !hasBody && !hasTrailers)
+	if hasBody && v.Action != engine.Block {
+		v = x.RequestBody(e.Body, !hasTrailers)
+	}
+	if hasTrailers && v.Action != engine.Block {
+		v = x.RequestTrailers(e.Trailers)
+	}
+	return v
+}
+
+func response(x *engine.Exchange, e Entry) {
+	body := e.Response.Body
+	v := x.ResponseHeaders(e.Response.Status, e.Request.Protocol, e.Response.Headers, len(body) == 0)
+	if len(body) > 0 && v.Action != engine.Block {
+		x.ResponseBody(body, true)
+	}
+}
+
+// HasResponse says that there is a response for the engine: a final one, or
+// the switch of protocols.
+func (e Entry) HasResponse() bool {
+	return e.Response != nil && (e.Response.Status == 101 || e.Response.Status >= 200)
+}
+
+func outcome(v engine.Verdict) Outcome {
+	o := Outcome{
+		Action: v.Action, Status: v.Status, Phase: v.Phase, Score: v.Score, Route: v.Route,
+		Rules: v.IDs(), Screen: ScreenOff, Err: v.Err, Messages: map[int]string{},
+	}
+	for _, m := range v.Matches {
+		o.Messages[m.ID] = m.Message
+	}
+	return o
+}

@@ -1,0 +1,156 @@
+// Command bench measures what the filter costs: for one HTTP exchange on its
+// way to one verdict, the same request is sent to Envoy alone, to Envoy with a
+// filter that only reads headers and to Envoy with the filter, in turns, on
+// this machine, and the medians are printed as Markdown.
+//
+//	bench [-rounds N] [-seconds S] [-connections C] [-go] [-policy FILE]
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"tabard/e2e/envoyrun"
+)
+
+// settings are what a run can be told.
+type settings struct {
+	rounds      int
+	seconds     float64
+	connections int
+	starts      int
+	goLoad      bool
+	policy      string
+}
+
+func main() {
+	var s settings
+	flag.IntVar(&s.rounds, "rounds", 5, "how often each measurement is repeated")
+	flag.Float64Var(&s.seconds, "seconds", 2, "length of one measurement")
+	flag.IntVar(&s.connections, "connections", 16, "connections that send at the same time")
+	flag.IntVar(&s.starts, "starts", 3, "how often Envoy is started to time it")
+	flag.BoolVar(&s.goLoad, "go", false, "use the built-in load generator although wrk is there")
+	flag.StringVar(&s.policy, "policy", "", "policy file (default: CRS at paranoia level 1, blocking)")
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := run(ctx, s); err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+// defaultPolicy is what a user gets who writes none.
+const defaultPolicy = "mode: block\n"
+
+func run(ctx context.Context, s settings) error {
+	policy := defaultPolicy
+	if s.policy != "" {
+		text, err := os.ReadFile(s.policy)
+		if err != nil {
+			return err
+		}
+		policy = string(text)
+	}
+	root, err := envoyrun.Root()
+	if err != nil {
+		return err
+	}
+	sites := map[variant]envoyrun.Site{
+		alone:   {Name: "alone", NoFilter: true},
+		headers: {Name: "headers", Module: filepath.Join(root, "dist", "bench", "headers.wasm"), Policy: "{}"},
+		tabard:  {Name: "tabard", Policy: policy},
+	}
+	up, err := startUpstream()
+	if err != nil {
+		return err
+	}
+	defer up.Close()
+	load, err := chooseLoad(s)
+	if err != nil {
+		return err
+	}
+	starts, err := measureStarts(ctx, s.starts, up.Addr().String(), sites)
+	if err != nil {
+		return err
+	}
+	e, err := envoyrun.Start(ctx, envoyrun.Options{Upstream: up.Addr().String(), Quiet: true,
+		Sites: []envoyrun.Site{sites[alone], sites[headers], sites[tabard]}})
+	if err != nil {
+		return err
+	}
+	defer e.Stop()
+	results, err := measure(ctx, e, load, s)
+	if err != nil {
+		return err
+	}
+	printReport(os.Stdout, report{settings: s, load: load.name(), starts: starts, results: results})
+	return e.Stop()
+}
+
+// variant is what stands between client and function.
+type variant string
+
+const (
+	alone   variant = "Envoy alone"
+	headers variant = "reading headers"
+	tabard  variant = "Tabard"
+)
+
+var variants = []variant{alone, headers, tabard}
+
+// warmUp lets the engine's pools and V8's tiers settle before anything counts.
+const warmUp = 500 * time.Millisecond
+
+// measure takes turns between the variants, so that what else the machine does
+// meets all of them.
+func measure(ctx context.Context, e *envoyrun.Envoy, load generator, s settings) (map[string]map[variant]sample, error) {
+	names := map[variant]string{alone: "alone", headers: "headers", tabard: "tabard"}
+	results := map[string]map[variant]sample{}
+	for _, sh := range shapes {
+		runs := map[variant][]sample{}
+		for round := range s.rounds {
+			for _, v := range variants {
+				addr := e.Addr(names[v])
+				if round == 0 {
+					if _, err := load.run(ctx, addr, sh, s.connections, warmUp); err != nil {
+						return nil, fmt.Errorf("%s, %s: %w", sh.name, v, err)
+					}
+				}
+				one, err := measureOnce(ctx, load, addr, sh, s)
+				if err != nil {
+					return nil, fmt.Errorf("%s, %s: %w", sh.name, v, err)
+				}
+				runs[v] = append(runs[v], one)
+			}
+		}
+		results[sh.name] = map[variant]sample{}
+		for v, list := range runs {
+			results[sh.name][v] = medians(list)
+		}
+		fmt.Fprintf(os.Stderr, "measured: %s\n", sh.name)
+	}
+	return results, nil
+}
+
+// measureOnce takes the rate from many connections and the latency from one:
+// with many, latency is mostly the wait for the other connections.
+func measureOnce(ctx context.Context, load generator, addr string, sh shape, s settings) (sample, error) {
+	length := time.Duration(s.seconds * float64(time.Second))
+	many, err := load.run(ctx, addr, sh, s.connections, length)
+	if err != nil {
+		return sample{}, err
+	}
+	one, err := load.run(ctx, addr, sh, 1, length)
+	if err != nil {
+		return sample{}, err
+	}
+	one.perSecond = many.perSecond
+	return one, nil
+}
