@@ -110,6 +110,7 @@ func newAlphabet(sets [][]rune, asserts bool, mode Mode) (*alphabet, error) {
 		}
 		classOf[i] = c
 	}
+	a.kinds, a.accepts = slices.Clone(a.kinds), slices.Clone(a.accepts)
 	a.fill(bounds, classOf, mode)
 	return a, nil
 }

@@ -119,7 +119,7 @@ func TestCompileRefuses(t *testing.T) {
 	}{
 		{"what regexp refuses", `a(`, "missing closing )", Runes},
 		{"what binaryregexp refuses", `(?<name>a)`, "invalid or unsupported Perl syntax", Bytes},
-		{"a program of too many instructions", strings.Repeat(`[a-c]{900}`, 40), "at most 32768: use the regexp", Runes},
+		{"a program of too many instructions", strings.Repeat(`[a-c]{900}`, 80), "at most 65535: use the regexp", Runes},
 		{"too many optional parts in a row", `(?:a?){1000}`, "optional parts", Runes},
 		{"more classes of characters than fit a byte", manyClasses(300), "255 classes", Runes},
 	} {
@@ -185,6 +185,53 @@ func TestMatchAgreesOnCRS(t *testing.T) {
 	}
 	require.Equal(t, bytes, budget.Used())
 	t.Logf("%d checks, %d matches, %d states, %d bytes", checks, matches, states, bytes)
+}
+
+// TestCompileAnyMatchesWhereAnyPatternDoes joins random patterns of CRS.
+func TestCompileAnyMatchesWhereAnyPatternDoes(t *testing.T) {
+	seed := rand.Uint64()
+	t.Logf("seed %d", seed)
+	r := rand.New(rand.NewPCG(seed, 0))
+	byMode := map[Mode][]string{}
+	for _, op := range rxtest.Operators(t, "rx") {
+		pattern, mode := RxPattern(op.Argument)
+		byMode[mode] = append(byMode[mode], pattern)
+	}
+	for mode, all := range byMode {
+		for range 20 {
+			patterns := []string{`^\ba`, `(?m)b$`}
+			for range r.IntN(4) {
+				patterns = append(patterns, all[r.IntN(len(all))])
+			}
+			d, err := CompileAny(patterns, Options{Mode: mode, MaxBytes: 64 << 20})
+			require.NoError(t, err)
+			var values []string
+			for _, p := range patterns {
+				g, err := rxtest.NewGenerator(p, mode == Bytes, r)
+				require.NoError(t, err)
+				values = append(values, g.Match(), g.Near(), rxtest.Text(r, r.IntN(10)))
+			}
+			for _, value := range values {
+				want := false
+				for _, p := range patterns {
+					want = want || realMatcher(t, p, mode).MatchString(value)
+				}
+				got, ok := d.Match(value)
+				require.True(t, ok)
+				require.Equal(t, want, got, "patterns %q, value %q", patterns, value)
+			}
+		}
+	}
+}
+
+func TestCompileAnyOfNoPatternMatchesNothing(t *testing.T) {
+	d, err := CompileAny(nil, Options{})
+	require.NoError(t, err)
+	for _, value := range []string{"", "a"} {
+		matched, ok := d.Match(value)
+		require.True(t, ok)
+		require.False(t, matched)
+	}
 }
 
 func TestManyGoroutinesShareOneDFA(t *testing.T) {

@@ -203,6 +203,14 @@ func (b *builder) finish(mode Mode) (err error) {
 	for _, p := range a.later {
 		a.laterNeed |= a.positions[p].needs
 	}
+	// What appending left over is a third of the memory.
+	a.positions = slices.Clone(a.positions)
+	a.closures = closures{
+		ends:      slices.Clone(a.closures.ends),
+		positions: slices.Clone(a.closures.positions),
+		match:     slices.Clone(a.closures.match),
+	}
+	a.begin, _ = a.closures.at(0)
 	return nil
 }
 

@@ -19,9 +19,9 @@ const (
 	Bytes
 )
 
-// maxInstructions bounds the program of a pattern. The largest of CRS 4.25 has
-// under 4,000 instructions; positions are stored in 16 bits.
-const maxInstructions = 1 << 15
+// maxInstructions bounds a program: positions are stored in 16 bits. The
+// largest of CRS 4.25 has 6,000 instructions.
+const maxInstructions = 1<<16 - 1
 
 type opcode uint8
 
@@ -60,9 +60,6 @@ func parse(pattern string, mode Mode) (program, error) {
 	if err != nil {
 		return program{}, err
 	}
-	if err := checkSize(len(prog.Inst)); err != nil {
-		return program{}, err
-	}
 	p := program{start: uint32(prog.Start), code: make([]instruction, len(prog.Inst))}
 	for i := range prog.Inst {
 		in := &prog.Inst[i]
@@ -82,9 +79,6 @@ func parseBytes(pattern string) (program, error) {
 	if err != nil {
 		return program{}, err
 	}
-	if err := checkSize(len(prog.Inst)); err != nil {
-		return program{}, err
-	}
 	p := program{start: uint32(prog.Start), code: make([]instruction, len(prog.Inst))}
 	for i := range prog.Inst {
 		in := &prog.Inst[i]
@@ -93,11 +87,28 @@ func parseBytes(pattern string) (program, error) {
 	return p, nil
 }
 
-func checkSize(n int) error {
-	if n > maxInstructions {
-		return fmt.Errorf("pattern compiles to %d instructions, a DFA takes at most %d: use the regexp itself", n, maxInstructions)
+// unite returns a program that matches where any of the programs does.
+func unite(programs []program) (program, error) {
+	if len(programs) == 1 && len(programs[0].code) <= maxInstructions {
+		return programs[0], nil
 	}
-	return nil
+	united := program{code: []instruction{{op: opFail}}}
+	for _, p := range programs {
+		offset := uint32(len(united.code))
+		for _, in := range p.code {
+			in.out += offset
+			if in.op == opSplit {
+				in.arg += offset
+			}
+			united.code = append(united.code, in)
+		}
+		united.code = append(united.code, instruction{op: opSplit, out: p.start + offset, arg: united.start})
+		united.start = uint32(len(united.code) - 1)
+	}
+	if n := len(united.code); n > maxInstructions {
+		return program{}, fmt.Errorf("the pattern compiles to %d instructions, a DFA takes at most %d: use the regexp itself", n, maxInstructions)
+	}
+	return united, nil
 }
 
 func translate(op syntax.InstOp, out, arg uint32, runes []rune) instruction {

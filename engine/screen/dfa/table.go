@@ -1,7 +1,5 @@
 package dfa
 
-import "sync/atomic"
-
 // A transition is the offset of the next state's row. The first rows are no
 // states: they stand for a transition not built yet, for "can no longer match"
 // and for "has matched".
@@ -38,10 +36,6 @@ type generation struct {
 	bytes  int               // what was taken from the limits
 	misses int               // values that found no room
 }
-
-// load and store access a transition while others may.
-func (t *table) load(i uint32) uint32     { return atomic.LoadUint32(&t.trans[i]) }
-func (t *table) store(i uint32, v uint32) { atomic.StoreUint32(&t.trans[i], v) }
 
 // reset starts a new generation that holds the start state only. What it needs
 // is counted but not refused. The mutex is held, or nobody knows the DFA yet.
