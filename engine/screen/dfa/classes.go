@@ -10,7 +10,7 @@ import (
 )
 
 // maxClasses keeps a class in one byte, with one value to spare for "first
-// byte of a longer rune". CRS patterns need at most 71.
+// byte of a longer rune". CRS patterns need at most 65.
 const maxClasses = 255
 
 // wide is the class of a byte that only starts a rune: decode, then look up.

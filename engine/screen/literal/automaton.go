@@ -24,7 +24,7 @@ const (
 	maxStates = math.MaxUint16
 	// classes is the number of classes of bytes, 0 being those that occur in no
 	// word. A power of two makes a row of the table quick to find; the words of
-	// CRS have 97 different bytes.
+	// CRS have 94 different bytes.
 	classes = 128
 )
 
