@@ -1,25 +1,17 @@
 package e2e
 
 import (
+	"fmt"
+	"os"
 	"testing"
-
-	"github.com/rogpeppe/go-internal/testscript"
 )
 
-// commands are the programs that the scripts below testdata/cli may call, each
-// run by this test binary itself.
-var commands = map[string]func(){}
-
-func TestMain(m *testing.M) { testscript.Main(stopping{m}, commands) }
-
-// stopping stops the proxies that tests share after the last test.
-type stopping struct{ *testing.M }
-
-func (s stopping) Run() int {
-	code := s.M.Run()
-	if err := stopKept(); err != nil && code == 0 {
-		println(err.Error())
-		code = 1
+// TestMain stops the proxies that tests share after the last test.
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if err := stopKept(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		code = max(code, 1)
 	}
-	return code
+	os.Exit(code)
 }

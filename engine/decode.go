@@ -94,7 +94,7 @@ func (d *decoder) decodeStruct(n *yaml.Node, v reflect.Value, path string) error
 		key, value := n.Content[i], n.Content[i+1]
 		index, ok := fields.index[key.Value]
 		if !ok {
-			return d.errorAt(key, "unknown key "+strconv.Quote(key.Value)+inside(path), seclang.DidYouMean(key.Value, fields.names))
+			return d.errorAt(key, "unknown key "+strconv.Quote(key.Value)+inside(path), keyHint(key.Value, v.Type()))
 		}
 		if seen[key.Value] {
 			return d.errorAt(key, "key "+strconv.Quote(key.Value)+" is given twice", "")
@@ -145,6 +145,23 @@ func (d *decoder) decodeString(n *yaml.Node, v reflect.Value, path string) error
 	}
 	v.SetString(n.Value)
 	return nil
+}
+
+// keyHint says what an unknown key may have been meant to be: a key of the
+// same mapping that is written like it, or one that belongs a level deeper.
+func keyHint(key string, t reflect.Type) string {
+	if hint := seclang.DidYouMean(key, fieldsOf(t).names); hint != "" {
+		return hint
+	}
+	for i := range t.NumField() {
+		f := t.Field(i)
+		if parent := f.Tag.Get("yaml"); parent != "" && f.Type.Kind() == reflect.Struct {
+			if _, ok := fieldsOf(f.Type).index[key]; ok {
+				return "it belongs under " + parent
+			}
+		}
+	}
+	return ""
 }
 
 // fieldSet maps the keys of a struct type to its fields.

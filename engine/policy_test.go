@@ -32,6 +32,9 @@ func TestWrongPolicies(t *testing.T) {
 	for _, tc := range []struct{ name, policy, want string }{
 		{"an unknown key", "mode: block\nmodes: x\n", `p.yaml:2:1: unknown key "modes", did you mean "mode"?`},
 		{"an unknown key in a route", "routes:\n  - name: a\n    hots: [x]\n", `p.yaml:3:5: unknown key "hots" in routes[0], did you mean "hosts"?`},
+		{"a key that belongs deeper", "paranoia_level: 2\n", `p.yaml:1:1: unknown key "paranoia_level", it belongs under crs`},
+		{"a rule with an id of CRS", "directives:\n  - inline: 'SecAction \"id:942100,phase:1,pass\"'\n", `p.yaml:2:13: the id 942100 is taken by the rule at @owasp_crs/REQUEST-942-APPLICATION-ATTACK-SQLI.conf:12:1, use one below 100000`},
+		{"two rules with one id", "directives:\n  - inline: |\n      SecAction \"id:9,phase:1,pass\"\n      SecAction \"id:9,phase:1,pass\"\n", `p.yaml:4:7: the id 9 is taken by the rule at p.yaml:3:7, use one below 100000`},
 		{"a key given twice", "mode: block\nmode: block\n", `p.yaml:2:1: key "mode" is given twice`},
 		{"a word where a number belongs", "crs:\n  paranoia_level: high\n", `p.yaml:2:19: crs.paranoia_level must be a whole number, not the text "high"`},
 		{"a number where a word belongs", "redact: [12]\n", `p.yaml:1:10: redact[0] must be text, not the number 12, put it in quotes`},
@@ -44,7 +47,7 @@ func TestWrongPolicies(t *testing.T) {
 		{"a paranoia level that does not exist", "crs: {paranoia_level: 5}\n", `p.yaml:1:23: crs.paranoia_level must be between 1 and 4`},
 		{"a detection level below the blocking level", "crs: {paranoia_level: 3, detection_paranoia_level: 2}\n", `p.yaml:1:52: crs.detection_paranoia_level must not be below crs.paranoia_level, 3`},
 		{"an exclusion of an unknown rule", "crs:\n  exclusions:\n    - rule: 94210\n", `p.yaml:3:13: no rule has the id 94210, did you mean 942100?`},
-		{"an exclusion of an unknown tag", "crs:\n  exclusions:\n    - tag: attack-sqly\n", `p.yaml:3:12: no rule has the tag "attack-sqly"`},
+		{"an exclusion of an unknown tag", "crs:\n  exclusions:\n    - tag: attack-sqly\n", `p.yaml:3:12: no rule has the tag "attack-sqly", did you mean "attack-sqli"?`},
 		{"an exclusion of nothing", "crs:\n  exclusions:\n    - targets: [ARGS:q]\n", `p.yaml:3:7: crs.exclusions[0] must have one of rule and tag`},
 		{"an exclusion of no target", "crs:\n  exclusions:\n    - rule: 942100\n      targets: ['ARGS q']\n", `p.yaml:4:17: crs.exclusions[0].targets[0] is not a target: "ARGS q", write it as ARGS:name`},
 		{"an unknown action in an inline rule", "directives:\n  - inline: |\n      SecRule ARGS \"@rx a\" \\\n        \"id:1,phase:2,pas\"\n", `p.yaml:4:23: unknown action "pas", did you mean "pass"?`},

@@ -100,7 +100,7 @@ func (c *compiler) load(s settings, sources []seclang.Source, files fs.FS) (*rul
 	waf, err := newWAF(config)
 	log.done = true
 	if err != nil {
-		return nil, c.translate(locate(err, files, directives, log.count))
+		return nil, c.translate(c.locate(err, files, directives, log.count))
 	}
 	for id, at := range positions {
 		positions[id] = c.policyPosition(at)
@@ -121,10 +121,13 @@ func newWAF(config coraza.WAFConfig) (waf coraza.WAF, err error) {
 // locate turns Coraza's error, which names no place, into one that does: what
 // our own front end finds wrong or, when it finds nothing, Coraza's words at
 // the directive that it was parsing.
-func locate(err error, files fs.FS, directives []seclang.Directive, parsed int) error {
+func (c *compiler) locate(err error, files fs.FS, directives []seclang.Directive, parsed int) error {
 	var entry *ipset.Error
 	if errors.As(err, &entry) {
 		return entry
+	}
+	if err := c.takenID(directives); err != nil {
+		return err
 	}
 	known := seclang.Known{Operators: operators.Names(), Files: files}
 	if errs := seclang.Check(directives, known); len(errs) > 0 {
@@ -139,6 +142,29 @@ func locate(err error, files fs.FS, directives []seclang.Directive, parsed int) 
 		msg = strings.TrimPrefix(msg, prefix)
 	}
 	return &seclang.Error{Pos: d.Pos, Msg: msg}
+}
+
+// takenID finds two rules with one id. Whichever comes first, the one to change
+// is not that of CRS or ours, whose files start with "@".
+func (c *compiler) takenID(directives []seclang.Directive) error {
+	seen := map[int]seclang.Position{}
+	for _, d := range directives {
+		id, ok := d.RuleID()
+		if !ok {
+			continue
+		}
+		first, taken := seen[id]
+		if !taken {
+			seen[id] = d.Pos
+			continue
+		}
+		change, keep := d.Pos, first
+		if strings.HasPrefix(change.File, "@") {
+			change, keep = keep, change
+		}
+		return &seclang.Error{Pos: change, Msg: "the id " + strconv.Itoa(id) + " is taken by the rule at " + c.policyPosition(keep).String(), Hint: "use one below 100000"}
+	}
+	return nil
 }
 
 // directiveCounter is the logger that Coraza gets. While the rules load it
@@ -179,7 +205,7 @@ func (c *compiler) checkExclusions(list []placed[Exclusion], directives []seclan
 	for _, x := range list {
 		if x.value.Tag != "" {
 			if !hasTag(directives, x.value.Tag) {
-				return c.policy.errorAt(x.path+".tag", "no rule has the tag "+strconv.Quote(x.value.Tag), "")
+				return c.policy.errorAt(x.path+".tag", "no rule has the tag "+strconv.Quote(x.value.Tag), seclang.DidYouMean(x.value.Tag, tagsOf(directives)))
 			}
 			continue
 		}
@@ -194,6 +220,19 @@ func hasTag(directives []seclang.Directive, tag string) bool {
 	return slices.ContainsFunc(directives, func(d seclang.Directive) bool {
 		return strings.Contains(d.Raw, "tag:'"+tag+"'") || strings.Contains(d.Raw, "tag:"+tag+",")
 	})
+}
+
+// tagsOf lists the tags that are written as CRS writes them.
+func tagsOf(directives []seclang.Directive) []string {
+	var tags []string
+	for _, d := range directives {
+		for _, piece := range strings.Split(d.Raw, "tag:'")[1:] {
+			tag, _, _ := strings.Cut(piece, "'")
+			tags = append(tags, tag)
+		}
+	}
+	slices.Sort(tags)
+	return slices.Compact(tags)
 }
 
 // nearestID suggests an id that begins like the wrong one, since a digit is

@@ -82,9 +82,9 @@ func (w wrk) run(ctx context.Context, addr string, s shape, connections int, len
 	if err := os.WriteFile(script, []byte(s.lua()), 0o600); err != nil {
 		return sample{}, err
 	}
-	seconds := max(1, int(length.Round(time.Second)/time.Second))
+	seconds := int((length + time.Second - 1) / time.Second)
 	out, err := exec.CommandContext(ctx, w.path, "-t1", "-c"+strconv.Itoa(connections), "-d"+strconv.Itoa(seconds)+"s",
-		"--latency", "-s", script, "http://"+addr+s.path).CombinedOutput()
+		"--latency", "--timeout", "60s", "-s", script, "http://"+addr+s.path).CombinedOutput()
 	if err != nil {
 		return sample{}, fmt.Errorf("wrk: %w: %s", err, out)
 	}
@@ -185,26 +185,42 @@ func (s shape) repeat(ctx context.Context, addr string) (took []time.Duration, e
 		return nil, err
 	}
 	defer conn.Close()
-	in, request, body := bufio.NewReaderSize(conn, 64<<10), s.bytes(addr), []byte(nil)
+	in, request := bufio.NewReaderSize(conn, 64<<10), s.bytes(addr)
 	for ctx.Err() == nil {
-		start := time.Now()
-		if _, err := conn.Write(request); err != nil {
-			return nil, err
-		}
-		status, length, err := readHead(in)
+		one, err := exchange(conn, in, request)
 		if err != nil {
 			return nil, err
 		}
-		if status != http.StatusOK {
-			return nil, fmt.Errorf("status %d", status)
-		}
-		body = slices.Grow(body[:0], length)[:length]
-		if _, err := io.ReadFull(in, body); err != nil {
-			return nil, err
-		}
-		took = append(took, time.Since(start))
+		took = append(took, one)
 	}
 	return took, nil
+}
+
+// once sends the shape once and returns how long that took.
+func (s shape) once(addr string) (time.Duration, error) {
+	conn, err := net.Dial("tcp", addr)
+	if err != nil {
+		return 0, err
+	}
+	defer conn.Close()
+	return exchange(conn, bufio.NewReader(conn), s.bytes(addr))
+}
+
+// exchange writes a request and reads the answer to it.
+func exchange(conn net.Conn, in *bufio.Reader, request []byte) (time.Duration, error) {
+	start := time.Now()
+	if _, err := conn.Write(request); err != nil {
+		return 0, err
+	}
+	status, length, err := readHead(in)
+	if err != nil {
+		return 0, err
+	}
+	if status != http.StatusOK {
+		return 0, fmt.Errorf("status %d", status)
+	}
+	_, err = io.CopyN(io.Discard, in, int64(length))
+	return time.Since(start), err
 }
 
 // readHead reads a response's or a request's head: the number in its first

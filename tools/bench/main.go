@@ -63,9 +63,9 @@ func run(ctx context.Context, s settings) error {
 		return err
 	}
 	sites := map[variant]envoyrun.Site{
-		alone:   {Name: "alone", NoFilter: true},
-		headers: {Name: "headers", Module: filepath.Join(root, "dist", "bench", "headers.wasm"), Policy: "{}"},
-		tabard:  {Name: "tabard", Policy: policy},
+		alone:   {Name: string(alone), NoFilter: true},
+		headers: {Name: string(headers), Module: filepath.Join(root, "dist", "bench", "headers.wasm"), Policy: "{}"},
+		tabard:  {Name: string(tabard), Policy: policy},
 	}
 	up, err := startUpstream()
 	if err != nil {
@@ -94,7 +94,7 @@ func run(ctx context.Context, s settings) error {
 	return e.Stop()
 }
 
-// variant is what stands between client and function.
+// variant is what stands between client and function. Sites have its name.
 type variant string
 
 const (
@@ -106,24 +106,24 @@ const (
 var variants = []variant{alone, headers, tabard}
 
 // warmUp lets the engine's pools and V8's tiers settle before anything counts.
-const warmUp = 500 * time.Millisecond
+const warmUp = time.Second
+
+// slow is the latency above which one connection is enough to keep the only
+// worker busy. More would leave it a queue that outlives the measurement.
+const slow = 20 * time.Millisecond
+
+// minSlow is how many requests a slow measurement waits for at least.
+const minSlow = 3
 
 // measure takes turns between the variants, so that what else the machine does
 // meets all of them.
 func measure(ctx context.Context, e *envoyrun.Envoy, load generator, s settings) (map[string]map[variant]sample, error) {
-	names := map[variant]string{alone: "alone", headers: "headers", tabard: "tabard"}
 	results := map[string]map[variant]sample{}
 	for _, sh := range shapes {
 		runs := map[variant][]sample{}
-		for round := range s.rounds {
+		for range s.rounds {
 			for _, v := range variants {
-				addr := e.Addr(names[v])
-				if round == 0 {
-					if _, err := load.run(ctx, addr, sh, s.connections, warmUp); err != nil {
-						return nil, fmt.Errorf("%s, %s: %w", sh.name, v, err)
-					}
-				}
-				one, err := measureOnce(ctx, load, addr, sh, s)
+				one, err := measureOnce(ctx, load, e.Addr(string(v)), sh, s)
 				if err != nil {
 					return nil, fmt.Errorf("%s, %s: %w", sh.name, v, err)
 				}
@@ -140,9 +140,20 @@ func measure(ctx context.Context, e *envoyrun.Envoy, load generator, s settings)
 }
 
 // measureOnce takes the rate from many connections and the latency from one:
-// with many, latency is mostly the wait for the other connections.
+// with many, latency is mostly the wait for the other connections. Of a slow
+// request both come from one connection.
 func measureOnce(ctx context.Context, load generator, addr string, sh shape, s settings) (sample, error) {
 	length := time.Duration(s.seconds * float64(time.Second))
+	single, err := sh.once(addr)
+	if err != nil {
+		return sample{}, err
+	}
+	if single > slow {
+		return load.run(ctx, addr, sh, 1, max(length, minSlow*single))
+	}
+	if _, err := load.run(ctx, addr, sh, s.connections, warmUp); err != nil {
+		return sample{}, err
+	}
 	many, err := load.run(ctx, addr, sh, s.connections, length)
 	if err != nil {
 		return sample{}, err

@@ -84,14 +84,14 @@ func resident(pid int) (kib int, err error) {
 func printReport(out io.Writer, r report) {
 	fmt.Fprintf(out, "Measured by `make bench` on %s with %d cores: Envoy with one worker (--concurrency 1) before a function that\n"+
 		"answers at once, load from %s over HTTP/1.1 on the same machine, medians of %d rounds of %g s in turns. Requests a second\n"+
-		"with %d connections; p50 and p99 with one. The ratio is to Envoy alone.\n\n",
-		time.Now().UTC().Format("2006-01-02"), runtime.NumCPU(), r.load, r.settings.rounds, r.settings.seconds, r.settings.connections)
+		"with %d connections, or with one where a request takes over %d ms; p50 and p99 with one. The ratio is to Envoy alone.\n\n",
+		time.Now().UTC().Format("2006-01-02"), runtime.NumCPU(), r.load, r.settings.rounds, r.settings.seconds, r.settings.connections, slow.Milliseconds())
 	fmt.Fprintln(out, "| request | | requests/s | ratio | p50 | p99 |")
 	fmt.Fprintln(out, "| --- | --- | ---: | ---: | ---: | ---: |")
 	for _, sh := range shapes {
 		for _, v := range variants {
 			s := r.results[sh.name][v]
-			fmt.Fprintf(out, "| %s | %s | %.0f | %.3f | %s | %s |\n", sh.name, v, s.perSecond,
+			fmt.Fprintf(out, "| %s | %s | %s | %.4f | %s | %s |\n", sh.name, v, rate(s.perSecond),
 				s.perSecond/r.results[sh.name][alone].perSecond, milliseconds(s.p50), milliseconds(s.p99))
 		}
 	}
@@ -100,6 +100,14 @@ func printReport(out io.Writer, r report) {
 	for _, v := range variants {
 		fmt.Fprintf(out, "| %s | %.1f s | %d MB |\n", v, r.starts[v].ready.Seconds(), r.starts[v].residentKiB/1024)
 	}
+}
+
+// rate shows a decimal where there are few requests a second.
+func rate(perSecond float64) string {
+	if perSecond < 10 {
+		return strconv.FormatFloat(perSecond, 'f', 2, 64)
+	}
+	return strconv.FormatFloat(perSecond, 'f', 0, 64)
 }
 
 func milliseconds(d time.Duration) string {
