@@ -6,7 +6,10 @@ import (
 	"net/netip"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
+
+	"tabard/engine/screen"
 )
 
 // Engine holds the compiled policy. It is safe for concurrent use.
@@ -16,6 +19,10 @@ type Engine struct {
 	redactor redactor
 	now      func() time.Time
 	newID    func() string
+	log      func(string)
+	warnings []string
+
+	hits, disagreements atomic.Uint64
 }
 
 // variant is one route's settings with the rule set they compile to; the
@@ -23,8 +30,8 @@ type Engine struct {
 type variant struct {
 	settings
 	rules *ruleset
-	// tx holds what rules may read of the settings, as TX variables.
-	tx [][2]string
+	// inputs hold what rules may read of the settings, as TX variables.
+	inputs []screen.TXVar
 }
 
 // Option changes what an Engine takes from its surroundings.
@@ -36,6 +43,10 @@ func WithClock(now func() time.Time) Option { return func(e *Engine) { e.now = n
 // WithIDs gives the engine another source of transaction ids.
 func WithIDs(newID func() string) Option { return func(e *Engine) { e.newID = newID } }
 
+// WithLog gives the engine a place for lines about itself; without it they are
+// dropped. log must be safe for concurrent use.
+func WithLog(log func(line string)) Option { return func(e *Engine) { e.log = log } }
+
 // New compiles the policy's rule sets. rules holds the files that directives
 // name: CRS under "@owasp_crs/", our own under "@tabard/" and the user's.
 //
@@ -46,7 +57,7 @@ func New(policy Policy, rules fs.FS, opts ...Option) (*Engine, error) {
 	if err := policy.validate(); err != nil {
 		return nil, err
 	}
-	e := &Engine{policy: policy, redactor: newRedactor(policy.Redact), now: time.Now, newID: randomID}
+	e := &Engine{policy: policy, redactor: newRedactor(policy.Redact), now: time.Now, newID: randomID, log: func(string) {}}
 	for _, opt := range opts {
 		opt(e)
 	}
@@ -57,20 +68,23 @@ func New(policy Policy, rules fs.FS, opts ...Option) (*Engine, error) {
 		if err != nil {
 			return nil, err
 		}
-		e.variants = append(e.variants, variant{settings: s, rules: set, tx: ruleVariables(s)})
+		e.variants = append(e.variants, variant{settings: s, rules: set, inputs: ruleVariables(s)})
 	}
+	e.warnings = c.warnings
 	return e, nil
 }
 
 // ruleVariables are the TX variables through which rules/ sees the settings.
-func ruleVariables(s settings) [][2]string {
-	return [][2]string{
-		{"tabard_route", s.route},
-		{"tabard_jwt", string(s.jwt.Mode)},
-		{"tabard_jwt_max_bytes", strconv.Itoa(s.jwt.MaxBytes)},
-		{"tabard_mime", strings.Join(s.contentTypes, " ")},
-		{"tabard_ip", choose(s.ip.empty(), "off", "on")},
+func ruleVariables(s settings) []screen.TXVar {
+	values := [len(settingInputs)]string{
+		s.route, string(s.jwt.Mode), strconv.Itoa(s.jwt.MaxBytes),
+		strings.Join(s.contentTypes, " "), choose(s.ip.empty(), "off", "on"),
 	}
+	out := make([]screen.TXVar, len(values))
+	for i, v := range values {
+		out[i] = screen.TXVar{Name: settingInputs[i], Value: v}
+	}
+	return out
 }
 
 // Conn is what is known of an exchange before its first header.

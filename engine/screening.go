@@ -1,0 +1,114 @@
+package engine
+
+import (
+	"sync/atomic"
+
+	"tabard/engine/screen"
+	"tabard/engine/seclang"
+)
+
+// Screened says what part the fast path had in a verdict.
+type Screened string
+
+const (
+	// ScreenedHit: the screener knew all phases; Coraza did not run.
+	ScreenedHit Screened = "hit"
+	// ScreenedMiss: Coraza ran because the screener had not seen the like.
+	ScreenedMiss Screened = "miss"
+	// ScreenedFallback: Coraza ran because the screener may not answer; see
+	// Verdict.ScreenReason.
+	ScreenedFallback Screened = "fallback"
+	// ScreenedOff: the policy or the rules leave no screener.
+	ScreenedOff Screened = "off"
+)
+
+// defaultShadowSample is how many hits go by between two that Coraza judges as
+// well: rare enough to cost little, often enough to notice within seconds of
+// traffic that something is wrong.
+const defaultShadowSample = 1000
+
+// TX variables that the engine sets: those of the settings, those of the
+// connection, and one before phase 2.
+var (
+	settingInputs     = [...]string{"tabard_route", "tabard_jwt", "tabard_jwt_max_bytes", "tabard_mime", "tabard_ip"}
+	connectionInputs  = [...]string{"tabard_proxy_route", "tabard_tls", "tabard_scheme", "tabard_grpc"}
+	bodyBytesVariable = "tabard_body_bytes"
+)
+
+const maxInputs = len(settingInputs) + len(connectionInputs)
+
+// screener is a rule set's screener while it is trusted.
+type screener struct {
+	*screen.Screener
+	// off is set for good when it disagreed with Coraza.
+	off atomic.Bool
+}
+
+// begin returns the screener's part of an exchange, or nil when it is off.
+func (r *ruleset) begin() *screen.Exchange {
+	if r.screener == nil || r.screener.off.Load() {
+		return nil
+	}
+	return r.screener.Begin()
+}
+
+// classify keeps the first reason why Coraza ran.
+func (x *Exchange) classify(out screen.Outcome) {
+	if out.Hit || x.verdict.Screen != ScreenedHit {
+		return
+	}
+	x.verdict.Screen, x.verdict.ScreenReason = ScreenedFallback, out.Reason.String()
+	if out.Reason == screen.ReasonMiss {
+		x.verdict.Screen = ScreenedMiss
+	}
+}
+
+// sampled says whether this hit is one that Coraza is to judge as well.
+func (e *Engine) sampled() bool {
+	every := uint64(or(e.policy.ShadowSample, defaultShadowSample))
+	return e.hits.Add(1)%every == 0
+}
+
+// disagree switches a screener off that Coraza has contradicted, empties its
+// memo, counts and logs.
+func (e *Engine) disagree(x *Exchange) {
+	s := x.variant.rules.screener
+	s.off.Store(true)
+	s.Clear()
+	e.disagreements.Add(1)
+	e.log("screener and Coraza disagree on transaction " + x.verdict.TransactionID + ": " + x.screen.Describe(x.phase) +
+		"; the screener is off until the policy is loaded again")
+}
+
+// Disagreements is how often shadow sampling found the screener wrong. Each
+// one has switched a screener off. Safe for concurrent use.
+func (e *Engine) Disagreements() int { return int(e.disagreements.Load()) }
+
+// Warnings are what New accepted but a rule author should know, each with its
+// place, such as a directive that leaves no screener.
+func (e *Engine) Warnings() []string { return e.warnings }
+
+// compileScreener builds the screener of a rule set; a set that it cannot
+// model runs in Coraza alone, with a warning that says why.
+func (c *compiler) compileScreener(s settings, directives []seclang.Directive, known seclang.Known) *screener {
+	if c.policy.Screen == ScreenOff {
+		return nil
+	}
+	table, errs := seclang.Parse(directives, known)
+	if len(errs) > 0 {
+		c.warn("the screener is off: " + c.translate(errs[0]).Error())
+		return nil
+	}
+	out, err := screen.Compile(table, screen.Options{
+		Files:  known.Files,
+		Inputs: append(settingInputs[:], connectionInputs[:]...),
+		Late:   []string{bodyBytesVariable},
+	})
+	if err != nil {
+		c.warn("the screener is off: " + c.translate(err).Error())
+		return nil
+	}
+	return &screener{Screener: out}
+}
+
+func (c *compiler) warn(text string) { c.warnings = append(c.warnings, text) }
