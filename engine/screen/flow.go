@@ -1,0 +1,105 @@
+package screen
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+
+	"tabard/engine/seclang"
+)
+
+// inPhase says whether Coraza walks over the rule in the phase.
+func inPhase(r *seclang.Rule, phase int) bool { return r.Phase == 0 || r.Phase == phase }
+
+// steps says whether leaving out the rule, or not running it, changes what the
+// compiler takes for constant.
+func steps(r *seclang.Rule) bool {
+	if r.Skip > 0 || r.SkipAfter != "" {
+		return true
+	}
+	for n := range 1 + len(r.Chain) {
+		for _, a := range linkOf(r, n).Actions {
+			if a.SetVar != nil || a.Ctl != nil {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// hazardous says whether a rule at index at of the table, when it matches,
+// makes Coraza pass over a static rule, so that the constants no longer hold.
+func (c *compiler) hazardous(at, phase int) bool {
+	r := c.table.Rules[at]
+	if a, ok := r.Disruptive(); ok && a.Name == "allow" {
+		return true
+	}
+	left, marker := r.Skip, r.SkipAfter
+	if left == 0 && marker == "" {
+		return false
+	}
+	for i := at + 1; i < len(c.table.Rules); i++ {
+		next := c.table.Rules[i]
+		if !inPhase(next, phase) {
+			continue
+		}
+		if marker == "" && left == 0 {
+			return false
+		}
+		if c.static[i] && steps(next) {
+			return true
+		}
+		if marker != "" && next.Marker == marker {
+			return left > 0
+		}
+		left--
+	}
+	// A marker that never comes is waited for in the next phase.
+	return marker != ""
+}
+
+// windows marks the rules that skip:N may count: they are never left out (I5),
+// since Coraza does not count what has been removed. A rule that a ctl may
+// remove makes the window one longer.
+func (c *compiler) windows() {
+	c.counted = make([]bool, len(c.table.Rules))
+	for at, r := range c.table.Rules {
+		left := r.Skip
+		for i := at + 1; left > 0 && i < len(c.table.Rules); i++ {
+			if next := c.table.Rules[i]; inPhase(next, r.Phase) {
+				c.counted[i] = true
+				if !c.removable(next) {
+					left--
+				}
+			}
+		}
+	}
+}
+
+// removable says whether some ctl of the rule set can remove the rule.
+func (c *compiler) removable(r *seclang.Rule) bool { return c.concerned(r, "ruleRemove") }
+
+// losesTargets says whether some ctl can take targets away from the rule.
+func (c *compiler) losesTargets(r *seclang.Rule) bool { return c.concerned(r, "ruleRemoveTarget") }
+
+func (c *compiler) concerned(r *seclang.Rule, prefix string) bool {
+	for _, ctl := range c.ctls {
+		by, ok := strings.CutPrefix(ctl.Option, prefix)
+		switch {
+		case !ok:
+		case by == "ById" && inRange(r.ID, ctl.Value), by == "ByTag" && slices.Contains(r.Tags, ctl.Value), by == "ByMsg" && r.Msg == ctl.Value:
+			return true
+		}
+	}
+	return false
+}
+
+func inRange(id int, text string) bool {
+	first, last, ok := strings.Cut(text, "-")
+	if !ok {
+		last = first
+	}
+	from, err1 := strconv.Atoi(first)
+	to, err2 := strconv.Atoi(last)
+	return err1 != nil || err2 != nil || from <= id && id <= to
+}
