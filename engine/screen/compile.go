@@ -177,7 +177,7 @@ func (c *compiler) add(at, phase int) {
 	blocks = blocks && disruptive.Name != "pass" && disruptive.Name != "block"
 	out.reports = r.Log || r.Audit || blocks
 	for _, l := range out.links {
-		out.keyed = out.keyed || l.kind == pure || l.kind == mixed || l.kind == foreign || l.ctl || l.foreignAct || len(l.inputs) > 0
+		out.keyed = out.keyed || l.kind == pure || l.kind == mixed || l.kind == foreign || l.ctl || l.foreignAct || len(l.inputs)+len(l.operands) > 0
 		out.values = out.values || l.readsMatch
 		out.groups = out.groups || l.capture
 	}

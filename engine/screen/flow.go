@@ -11,12 +11,8 @@ import (
 // inPhase says whether Coraza walks over the rule in the phase.
 func inPhase(r *seclang.Rule, phase int) bool { return r.Phase == 0 || r.Phase == phase }
 
-// steps says whether leaving out the rule, or not running it, changes what the
-// compiler takes for constant.
-func steps(r *seclang.Rule) bool {
-	if r.Skip > 0 || r.SkipAfter != "" {
-		return true
-	}
+// writes says whether a rule has an action that writes TX or changes settings.
+func writes(r *seclang.Rule) bool {
 	for n := range 1 + len(r.Chain) {
 		for _, a := range linkOf(r, n).Actions {
 			if a.SetVar != nil || a.Ctl != nil {
@@ -28,34 +24,49 @@ func steps(r *seclang.Rule) bool {
 }
 
 // hazardous says whether a rule at index at of the table, when it matches,
-// makes Coraza pass over a static rule, so that the constants no longer hold.
+// makes Coraza pass over a static rule in such a way that the constants, or the
+// rules that are passed over, are no longer those of the walk.
 func (c *compiler) hazardous(at, phase int) bool {
 	r := c.table.Rules[at]
 	if a, ok := r.Disruptive(); ok && a.Name == "allow" {
 		return true
 	}
-	left, marker := r.Skip, r.SkipAfter
-	if left == 0 && marker == "" {
+	if r.Skip == 0 && r.SkipAfter == "" {
 		return false
 	}
-	for i := at + 1; i < len(c.table.Rules); i++ {
+	end := c.landing(at, phase)
+	for i := at + 1; i < end; i++ {
 		next := c.table.Rules[i]
-		if !inPhase(next, phase) {
+		if !c.static[i] || !inPhase(next, phase) {
 			continue
 		}
-		if marker == "" && left == 0 {
-			return false
-		}
-		if c.static[i] && steps(next) {
+		if writes(next) || c.landing(i, phase) > end {
 			return true
 		}
-		if marker != "" && next.Marker == marker {
-			return left > 0
-		}
-		left--
 	}
-	// A marker that never comes is waited for in the next phase.
-	return marker != ""
+	return end > len(c.table.Rules)
+}
+
+// landing is the index at which Coraza goes on after a match of the rule: past
+// the end of the table when that is in the next phase.
+func (c *compiler) landing(at, phase int) int {
+	r := c.table.Rules[at]
+	left, waiting := r.Skip, r.SkipAfter != ""
+	i := at + 1
+	for ; i < len(c.table.Rules) && (left > 0 || waiting); i++ {
+		switch next := c.table.Rules[i]; {
+		case !inPhase(next, phase):
+		case waiting:
+			waiting = next.Marker != r.SkipAfter
+		default:
+			left--
+		}
+	}
+	if waiting {
+		// A marker that never comes is waited for in the next phase.
+		return len(c.table.Rules) + 1
+	}
+	return i
 }
 
 // windows marks the rules that skip:N may count: they are never left out (I5),

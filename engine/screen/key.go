@@ -52,10 +52,9 @@ func (x *Exchange) addRule(i int32, r *rule, matches []match) {
 		case foreign:
 			x.ask = RuleForeign
 			return
-		case state:
+		case state, mixed:
 			certain = false
-		case mixed:
-			certain = false
+			x.addInputs(l.operands)
 			x.addInputs(l.targets)
 		case pure:
 			if n > 0 {

@@ -32,8 +32,9 @@ type link struct {
 	multi      bool
 	capture    bool
 
-	// inputs are values of the request that macros put in.
-	inputs []target
+	// inputs are values of the request that macros of actions put in, operands
+	// those that macros of the operator do.
+	inputs, operands []target
 	// effect: a match writes TX or settings. counted: the number of matches
 	// counts. readsMatch: what has matched is read.
 	effect, counted, readsMatch bool
@@ -142,15 +143,15 @@ func (c *compiler) newLink(r *seclang.Rule, i int, phase int) *link {
 	arg := l.Operator.Arg
 	if takesMacros(l.Operator.Name) {
 		parts, _, msg := seclang.ParseMacro(arg)
-		out.inputs = append(out.inputs, c.macros(parts, l, &s)...)
+		out.operands = c.macros(parts, l, &s)
 		out.literalArg = len(parts) == 1 && parts[0].Variable == ""
 		arg = c.expand(parts)
 		s.foreign = s.foreign || msg != ""
 		out.readsMatch = out.readsMatch || s.matched
 		s.foreign = s.foreign || s.matched && i == 0
 	}
-	// It would capture without matching.
-	s.foreign = s.foreign || out.negated && out.capture
+	// Such a link captures without matching: what it looks at goes into the key.
+	s.matched = s.matched || out.negated && out.capture
 	c.classify(l, out, arg, s)
 	return out
 }
@@ -162,7 +163,7 @@ func (c *compiler) classify(l *seclang.Link, out *link, arg string, s sources) {
 		return
 	}
 	k, ok := c.newCheck(l.Operator, arg, l.Directive.Dir)
-	byState := s.state || s.matched || len(out.inputs) > 0
+	byState := s.state || s.matched || len(out.operands) > 0
 	switch {
 	case !ok:
 		out.kind = foreign
