@@ -32,8 +32,8 @@ type Options struct {
 	// Constants are variables of TX, named in lower case, that the engine sets to
 	// the same value in every exchange.
 	Constants map[string]string
-	// Inputs are variables of TX, named in lower case, that the engine sets and
-	// whose values differ from exchange to exchange: see Exchange.Input.
+	// Inputs are variables of TX, named in lower case, that the engine sets itself
+	// with values that differ from exchange to exchange: see Exchange.Input.
 	Inputs []string
 	// Operators are operators of plugins whose answer depends on argument and
 	// value alone, by their exact names.
@@ -141,9 +141,10 @@ func (c *compiler) walk(phase int) {
 		case !c.static[i]:
 			c.add(i, phase)
 		case c.runStatic(r):
-			if a, ok := r.Disruptive(); ok && a.Name != "pass" && a.Name != "block" {
+			if interrupts(r) {
 				c.noMemo(r, "it blocks or allows every exchange")
 			}
+			c.logging(r, phase == 5 && reports(r))
 			skip, c.skipAfter = r.Skip, r.SkipAfter
 		}
 	}
@@ -171,13 +172,11 @@ func (c *compiler) add(at, phase int) {
 		}
 	}
 	first := out.links[0]
-	out.removable = first.kind == pure && first.literalArg && !c.counted[at] && !(first.negated && first.capture)
+	out.removable = (first.kind == pure || first.kind == opaque) && first.literalArg && !c.counted[at] && !(first.negated && first.capture)
 	out.settled = first.mask&^settledKinds == 0 && !readsEmpty(r.Targets)
-	disruptive, blocks := r.Disruptive()
-	blocks = blocks && disruptive.Name != "pass" && disruptive.Name != "block"
-	out.reports = r.Log || r.Audit || blocks
+	out.reports = reports(r)
 	for _, l := range out.links {
-		out.keyed = out.keyed || l.kind == pure || l.kind == mixed || l.kind == foreign || l.ctl || l.foreignAct || len(l.inputs)+len(l.operands) > 0
+		out.keyed = out.keyed || l.kind == pure || l.kind == opaque || l.kind == mixed || l.kind == foreign || l.ctl || l.foreignAct || len(l.inputs)+len(l.operands) > 0
 		out.values = out.values || l.readsMatch
 		out.groups = out.groups || l.capture
 	}
@@ -185,18 +184,30 @@ func (c *compiler) add(at, phase int) {
 	out.whole = c.losesTargets(r)
 	out.values = out.values || out.whole
 	if phase == 5 {
-		c.logging(r, out)
+		c.logging(r, out.reports)
+		for _, l := range out.links {
+			c.logging(r, l.foreignAct)
+		}
 		return
 	}
 	c.s.rules = append(c.s.rules, out)
 }
 
-// logging looks at a rule of the last phase, which is not run after a hit: its
-// outcome must follow from the key, or it must not matter.
-func (c *compiler) logging(r *seclang.Rule, out *rule) {
-	if out.keyed && out.reports {
-		c.noMemo(r, "it logs in phase 5 and depends on the request")
+// logging looks at a rule that may match in the last phase, which is not run
+// after a hit: it must have no effect that anybody sees.
+func (c *compiler) logging(r *seclang.Rule, seen bool) {
+	if seen {
+		c.noMemo(r, "it logs or acts in phase 5")
 	}
+}
+
+// reports says whether a match of the rule is seen outside of Coraza.
+func reports(r *seclang.Rule) bool { return r.Log || r.Audit || interrupts(r) }
+
+// interrupts says whether the rule has an action that blocks or allows.
+func interrupts(r *seclang.Rule) bool {
+	a, ok := r.Disruptive()
+	return ok && a.Name != "pass" && a.Name != "block"
 }
 
 // settledKinds are those that no body changes.
@@ -254,9 +265,10 @@ func orInt(v, otherwise int) int {
 // finish builds the tables that the exchanges use.
 func (c *compiler) finish() (*Screener, error) {
 	s := c.s
-	for _, name := range c.options.Inputs {
-		if c.readsAllTX || c.reads[strings.ToLower(name)] {
-			s.inputs = append(s.inputs, strings.ToLower(name))
+	for i, name := range c.options.Inputs {
+		s.inputs = append(s.inputs, strings.ToLower(name))
+		if c.readsAllTX || c.reads[s.inputs[i]] {
+			s.keyed = append(s.keyed, i)
 		}
 	}
 	builder := literal.NewBuilder(len(s.rules))

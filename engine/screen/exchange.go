@@ -1,6 +1,8 @@
 package screen
 
 import (
+	"strconv"
+
 	"tabard/engine/screen/bodies"
 	"tabard/engine/screen/literal"
 	"tabard/engine/screen/transform"
@@ -14,7 +16,7 @@ type Exchange struct {
 	parser *bodies.Parser
 	arena  transform.Arena
 	hits   *literal.Hits
-	inputs []string // values of s.inputs
+	inputs []bodies.Element // the variables of s.inputs; one that is not set has no key
 
 	by       [64][]int32 // elements of the kinds with any number of them
 	screened int         // elements looked at so far
@@ -27,7 +29,7 @@ type Exchange struct {
 	broken Reason // why later phases have no key
 	ask    Reason // why the present phase has none, while its key is written
 	whole  bool   // the elements of the request's body are all there
-	skip   []int
+	skips  [5][]int
 
 	values  []string // of the present element: its distinct texts
 	classes []transform.Flags
@@ -49,7 +51,7 @@ type Outcome struct {
 	Hit    bool
 	Reason Reason
 	// Skip are rules that cannot match: Coraza may be told to remove them from
-	// the transaction. The slice is valid until the next call.
+	// the transaction. The slice is valid until Release.
 	Skip []int
 	// Matched are, on a hit, the rules that Coraza would report.
 	Matched []int
@@ -60,7 +62,7 @@ type Outcome struct {
 func (s *Screener) newExchange() *Exchange {
 	x := &Exchange{
 		s: s, hits: s.automaton.NewHits(), matched: make([][]match, len(s.rules)),
-		inputs: make([]string, len(s.inputs)), at: make([]uint16, len(s.nodes)),
+		inputs: make([]bodies.Element, len(s.inputs)), at: make([]uint16, len(s.nodes)),
 	}
 	x.parser = bodies.New(s.limits, &x.arena)
 	return x
@@ -77,7 +79,7 @@ func (s *Screener) Begin() *Exchange {
 	for _, r := range x.touched {
 		x.matched[r] = x.matched[r][:0]
 	}
-	x.touched, x.key, x.skip = x.touched[:0], x.key[:0], x.skip[:0]
+	x.touched, x.key = x.touched[:0], x.key[:0]
 	x.screened, x.ends, x.broken = len(x.parser.Elements()), [5]int{}, Hit
 	x.whole = false
 	return x
@@ -105,11 +107,12 @@ func (x *Exchange) ServerName(name string) { x.parser.ServerName(name) }
 func (x *Exchange) ResponseHeader(name, value string) { x.parser.ResponseHeader(name, value) }
 
 // Input takes a variable of TX that the engine sets itself, one of
-// Options.Inputs, before the phase whose rules may read it first.
+// Options.Inputs, before the phase whose rules may read it first. A name that is
+// not among them is ignored.
 func (x *Exchange) Input(name, value string) {
 	for i, have := range x.s.inputs {
 		if have == name {
-			x.inputs[i] = value
+			x.inputs[i] = bodies.Element{Key: name, Value: value}
 		}
 	}
 }
@@ -203,13 +206,13 @@ func (x *Exchange) phase(n int, doubt bool) Outcome {
 		x.scanHead()
 	}
 	x.screenNew()
-	x.skip = x.skip[:0]
 	x.ask = x.broken
 	if x.ask == Hit {
 		x.ask = x.unfit(doubt)
 	}
-	for i, v := range x.inputs {
-		x.key = appendText(append(x.key, 0xfe, byte(i)), v)
+	x.skips[n] = x.skips[n][:0]
+	for _, i := range x.s.keyed {
+		x.key = appendText(append(x.key, 0xfe, flag(x.inputs[i].Key != "")), x.inputs[i].Value)
 	}
 	for _, i := range x.s.phases[n] {
 		x.weigh(i, doubt)
@@ -218,7 +221,7 @@ func (x *Exchange) phase(n int, doubt bool) Outcome {
 	if len(x.key) > maxKeyBytes && x.ask == Hit {
 		x.ask = KeyTooLong
 	}
-	out := Outcome{Skip: x.skip}
+	out := Outcome{Skip: x.skips[n]}
 	if x.ask != Hit {
 		x.broken = EarlierPhase
 		return x.outcome(x.ask, out)
@@ -253,17 +256,8 @@ func (x *Exchange) unfit(doubt bool) Reason {
 
 // Learn takes what Coraza did in a phase that was a Miss: all rules that it
 // reports, and the state that it left. clean says that nothing has interrupted
-// or would have, and that no rule of the phase logs (I3). A phase 5 that is not
-// clean takes back what was learnt from the exchange.
+// or would have, and that no rule of the phase logs (I3).
 func (x *Exchange) Learn(phase int, matched []int, clean bool, after State) {
-	if phase == 5 {
-		if !clean {
-			for _, end := range x.ends[1:] {
-				x.s.memo.spoil(x.key[:end])
-			}
-		}
-		return
-	}
 	if phase < 1 || phase > 4 || x.ends[phase] == 0 {
 		return
 	}
@@ -272,4 +266,17 @@ func (x *Exchange) Learn(phase int, matched []int, clean bool, after State) {
 		return
 	}
 	x.s.memo.put(x.key[:x.ends[phase]], matched, after)
+}
+
+// describedBytes is how much of a key is shown.
+const describedBytes = 512
+
+// Describe gives the key of a phase, shortened, for the log line of a result that
+// turned out to differ. It is not made for reading back.
+func (x *Exchange) Describe(phase int) string {
+	if phase < 1 || phase > 4 || x.ends[phase] == 0 {
+		return "no key"
+	}
+	key := x.key[:x.ends[phase]]
+	return strconv.Quote(string(key[max(0, len(key)-describedBytes):]))
 }

@@ -19,18 +19,19 @@ func (x *Exchange) weigh(i int32, bodyDoubt bool) {
 	first := r.links[0]
 	// With a body in doubt, only what does not look at it is known.
 	known := !bodyDoubt || r.settled
+	exact := first.kind == pure || first.kind == opaque
 	needKey := x.ask == Hit && r.keyed
 	if !known || !needKey && !r.removable {
 		return
 	}
 	matches := x.matched[i]
-	if first.kind == pure && !r.found {
+	if exact && !r.found {
 		x.scratch = x.evaluate(first, x.scratch[:0], needKey)
 		matches = x.scratch
 	}
-	if first.kind == pure && len(matches) == 0 {
+	if exact && len(matches) == 0 {
 		if r.removable {
-			x.skip = append(x.skip, r.id)
+			x.skips[r.phase] = append(x.skips[r.phase], r.id)
 		}
 		return
 	}
@@ -51,6 +52,14 @@ func (x *Exchange) addRule(i int32, r *rule, matches []match) {
 			return
 		case foreign:
 			x.ask = RuleForeign
+			return
+		case opaque:
+			if len(x.evaluate(l, x.scratch[:0], false)) > 0 {
+				x.ask = RuleForeign
+				return
+			}
+			// There is nothing to ask the operator about.
+			x.dropWithoutEffect(start, effect)
 			return
 		case state, mixed:
 			certain = false
@@ -162,6 +171,12 @@ func appendText(key []byte, s string) []byte {
 
 // each visits the elements of a target.
 func (x *Exchange) each(t *target, visit func(int32, *bodies.Element)) {
+	if t.input > 0 {
+		if e := &x.inputs[t.input-1]; e.Key != "" {
+			visit(countElement, e)
+		}
+		return
+	}
 	elements := x.parser.Elements()
 	for _, k := range t.kinds {
 		if k.Single() {
@@ -178,8 +193,8 @@ func (x *Exchange) each(t *target, visit func(int32, *bodies.Element)) {
 	}
 }
 
-// evaluate adds what a pure link matches to out; unless all is asked for, the
-// first match is enough.
+// evaluate adds what a pure link matches to out, or the values of an opaque one;
+// unless all is asked for, the first is enough.
 func (x *Exchange) evaluate(l *link, out []match, all bool) []match {
 	for i := range l.targets {
 		t := &l.targets[i]
@@ -200,12 +215,15 @@ func (x *Exchange) evaluate(l *link, out []match, all bool) []match {
 	return out
 }
 
-// countElement stands for a number of values: the single element 0, whose kind
-// has no keys.
+// countElement stands for a number of values, and for a variable of TX: the
+// single element 0, whose kind has no keys.
 const countElement = 0
 
 // try shows one value to the operator, or each step of its transformations.
 func (x *Exchange) try(l *link, element int32, value string, out []match) []match {
+	if l.kind == opaque {
+		return append(out, match{element, value})
+	}
 	if l.multi && l.check.test(value) != l.negated {
 		out = append(out, match{element, value})
 	}

@@ -2,6 +2,8 @@ package screen
 
 import (
 	"regexp"
+	"slices"
+	"strings"
 
 	"tabard/engine/screen/bodies"
 	"tabard/engine/screen/transform"
@@ -15,6 +17,7 @@ const (
 	always  linkKind = iota // nothing: it matches
 	never                   // nothing: it does not match
 	pure                    // the values of the request that it looks at
+	opaque                  // likewise, but the operator is not known here
 	state                   // what earlier rules have written
 	mixed                   // both; the values go into the key as they are
 	foreign                 // more than the key can hold
@@ -165,6 +168,8 @@ func (c *compiler) classify(l *seclang.Link, out *link, arg string, s sources) {
 	k, ok := c.newCheck(l.Operator, arg, l.Directive.Dir)
 	byState := s.state || s.matched || len(out.operands) > 0
 	switch {
+	case !ok && s == sources{request: true}:
+		out.kind = opaque
 	case !ok:
 		out.kind = foreign
 	case byState && len(out.targets) > 0:
@@ -198,11 +203,16 @@ func targetsTX(l *seclang.Link) bool {
 
 // linkTargets sorts the link's variables.
 func (c *compiler) linkTargets(r *seclang.Rule, i, phase int, out *link, s *sources) {
-	l := linkOf(r, i)
+	l, counts := linkOf(r, i), false
 	for _, t := range l.Targets {
 		switch t.Variable {
 		case "TX":
-			c.targetTX(t, s)
+			if input := c.ownInput(t); input > 0 && !(t.Count && (len(l.Transformations) > 0 || c.losesTargets(r))) {
+				s.request = true
+				out.targets, counts = append(out.targets, target{input: input, count: t.Count}), counts || t.Count
+			} else {
+				c.targetTX(t, s)
+			}
 			continue
 		case "MATCHED_VAR", "MATCHED_VARS", "MATCHED_VAR_NAME", "MATCHED_VARS_NAMES":
 			// Of the first link it would be what some other rule has matched.
@@ -220,10 +230,28 @@ func (c *compiler) linkTargets(r *seclang.Rule, i, phase int, out *link, s *sour
 		// Coraza caches the transformed count in a way that confuses it with
 		// another, and a rule may take values away from it.
 		s.foreign = s.foreign || t.Count && (len(l.Transformations) > 0 || c.losesTargets(r))
+		counts = counts || t.Count
 		s.matched = s.matched || unstable(compiled.mask, phase) // I6
 		out.targets = append(out.targets, compiled)
 		out.mask |= compiled.mask
 	}
+	// A count has always one value, so that its operator must be known.
+	if _, known := c.newCheck(l.Operator, l.Operator.Arg, l.Directive.Dir); counts && !known {
+		s.foreign = true
+	}
+}
+
+// ownInput gives the target in TX that only the engine sets, and 0 for others.
+func (c *compiler) ownInput(t seclang.Target) int {
+	if t.IsPattern || len(t.Except) > 0 {
+		return 0
+	}
+	for _, w := range c.writers {
+		if w.name == t.Key || w.prefix && strings.HasPrefix(t.Key, w.name) {
+			return 0
+		}
+	}
+	return 1 + slices.Index(c.options.Inputs, t.Key)
 }
 
 // unstable says whether rules of the phase can change one of the values: the
@@ -293,7 +321,7 @@ func accumulates(v *seclang.SetVar) bool {
 // undo what the compiler takes for constant (I8), or write an audit log.
 func steersCoraza(option string) bool {
 	switch option {
-	case "auditLogParts", "debugLogLevel", "forceRequestBodyVariable", "forceResponseBodyVariable",
+	case "auditLogParts", "debugLogLevel", "forceRequestBodyVariable",
 		"hashEngine", "hashEnforcement", "requestBodyAccess", "requestBodyProcessor",
 		"responseBodyAccess", "responseBodyProcessor", "ruleRemoveTargetById", "ruleRemoveTargetByMsg", "ruleRemoveTargetByTag":
 		return false

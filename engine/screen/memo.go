@@ -30,8 +30,6 @@ type entry struct {
 	matched []int
 	after   State
 	used    atomic.Bool
-	// spoilt: a later phase turned out not to be harmless.
-	spoilt atomic.Bool
 }
 
 func newMemo(limit int) *memo { return &memo{limit: limit, entries: map[string]*entry{}} }
@@ -41,7 +39,7 @@ func (m *memo) get(key []byte) *entry {
 	m.mu.RLock()
 	e := m.entries[string(key)]
 	m.mu.RUnlock()
-	if e == nil || e.spoilt.Load() {
+	if e == nil {
 		return nil
 	}
 	if !e.used.Load() {
@@ -75,7 +73,6 @@ func (m *memo) evict() {
 	for {
 		m.hand %= len(m.ring)
 		e := m.ring[m.hand]
-		// A spoilt entry is kept like others: it keeps the key from being learnt.
 		if e.used.Swap(false) {
 			m.hand++
 			continue
@@ -87,15 +84,6 @@ func (m *memo) evict() {
 		m.ring[last] = nil
 		m.ring = m.ring[:last]
 		return
-	}
-}
-
-// spoil takes a result back, and keeps it from being learnt again.
-func (m *memo) spoil(key []byte) {
-	m.mu.RLock()
-	defer m.mu.RUnlock()
-	if e := m.entries[string(key)]; e != nil {
-		e.spoilt.Store(true)
 	}
 }
 

@@ -32,7 +32,7 @@ type check struct {
 // for operators that are not rebuilt here (I7: those that ask the world
 // outside are among them).
 func (c *compiler) newCheck(op *seclang.Operator, arg, dir string) (k check, ok bool) {
-	if own := c.options.Operators[op.Name]; own != nil {
+	if own := c.options.Operators[op.Name]; own != nil && !strings.Contains(arg, "%{") {
 		test, err := own(arg)
 		return check{test: test}, err == nil && test != nil
 	}

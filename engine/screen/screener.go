@@ -17,7 +17,8 @@ type Screener struct {
 	nodes     []node
 	automaton *literal.Automaton
 	limits    bodies.Limits
-	inputs    []string
+	inputs    []string // names of the variables that the engine sets
+	keyed     []int    // those that go into every key
 	memo      *memo
 	noMemo    string
 	// movesLimit: a rule may change the limit of bodies.
@@ -55,7 +56,7 @@ func (c *compiler) place(i int32, r *rule, b *literal.Builder) {
 		return
 	}
 	for _, t := range first.targets {
-		if t.count {
+		if t.count || t.input > 0 {
 			return
 		}
 	}

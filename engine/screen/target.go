@@ -15,6 +15,9 @@ type target struct {
 	key    selector
 	count  bool
 	except []selector
+	// input, when not 0, is one more than the index of a variable of TX that only
+	// the engine sets; there are no kinds then.
+	input int
 }
 
 // selector chooses by the name of an element.
