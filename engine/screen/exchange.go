@@ -214,6 +214,9 @@ func (x *Exchange) phase(n int, doubt bool) Outcome {
 	for _, i := range x.s.keyed {
 		x.key = appendText(append(x.key, 0xfe, flag(x.inputs[i].Key != "")), x.inputs[i].Value)
 	}
+	// Where no rule chooses a body processor, headers do (I1, for State).
+	x.key = appendText(append(x.key, 0xfb), x.parser.Value(bodies.ReqbodyProcessor))
+	x.key = appendText(x.key, x.parser.Value(bodies.ResBodyProcessor))
 	for _, i := range x.s.phases[n] {
 		x.weigh(i, doubt)
 	}
