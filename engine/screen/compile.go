@@ -94,7 +94,7 @@ func Compile(t *seclang.Table, o Options) (*Screener, error) {
 	c := &compiler{
 		table: t, options: o, constants: map[string]string{}, nodes: map[string]int32{}, reads: map[string]bool{},
 		budget: dfa.NewBudget(orInt(o.StateBudget, defaultStateBytes)),
-		s:      &Screener{limits: limits(t, o.Limits), nodes: []node{{}}},
+		s:      &Screener{limits: limits(t, o.Limits), nodes: []node{{}}, scoring: map[int]bool{}},
 	}
 	for name, value := range o.Constants {
 		c.constants[strings.ToLower(name)] = value
@@ -178,6 +178,9 @@ func (c *compiler) add(at, phase int) {
 	for _, l := range out.links {
 		out.keyed = out.keyed || l.kind == pure || l.kind == opaque || l.kind == mixed || l.kind == foreign || l.ctl || l.foreignAct || len(l.inputs)+len(l.operands) > 0
 		out.values = out.values || l.readsMatch
+		if l.scores && l.kind != always {
+			c.s.scoring[r.ID] = true
+		}
 		out.groups = out.groups || l.capture
 	}
 	out.keyed = out.keyed || out.hazard

@@ -75,6 +75,10 @@ func (x *Exchange) addRule(i int32, r *rule, matches []match) {
 				x.dropWithoutEffect(start, effect)
 				return
 			}
+			if l.scores {
+				x.ask = RuleMatches // I3
+				return
+			}
 			x.addMatches(r, l, matches)
 		}
 		if x.ask = l.hinders(); x.ask != Hit {

@@ -41,6 +41,8 @@ type link struct {
 	// effect: a match writes TX or settings. counted: the number of matches
 	// counts. readsMatch: what has matched is read.
 	effect, counted, readsMatch bool
+	// scores: a match adds to an anomaly score, which verdicts show (I3).
+	scores bool
 	// foreignAct and ctl: what it does when it matches makes the exchange
 	// Coraza's.
 	foreignAct, ctl bool
@@ -297,6 +299,7 @@ func (c *compiler) actions(l *seclang.Link, out *link) {
 			out.readsMatch = out.readsMatch || s.matched
 			out.foreignAct = out.foreignAct || s.foreign
 			out.counted = out.counted || accumulates(a.SetVar)
+			out.scores = out.scores || accumulates(a.SetVar) && strings.Contains(strings.ToLower(a.Arg), "anomaly_score")
 		case a.Ctl != nil:
 			out.effect = true
 			out.ctl = out.ctl || steersCoraza(a.Ctl.Option)

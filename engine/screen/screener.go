@@ -20,6 +20,7 @@ type Screener struct {
 	inputs    []string // names of the variables that the engine sets
 	keyed     []int    // those that go into every key
 	memo      *memo
+	scoring   map[int]bool // rules by id that add to a score for what is in the request
 	noMemo    string
 	// movesLimit: a rule may change the limit of bodies.
 	movesLimit bool
