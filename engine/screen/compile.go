@@ -36,7 +36,8 @@ type Options struct {
 	// with values that differ from exchange to exchange: see Exchange.Input.
 	Inputs []string
 	// Operators are operators of plugins whose answer depends on argument and
-	// value alone, by their exact names.
+	// value alone, by their exact names. Variables of Inputs are put into the
+	// argument first; the test must be safe for concurrent use.
 	Operators map[string]func(arg string) (test func(value string) bool, err error)
 	// Limits replace those of the table's settings where they are not zero.
 	Limits bodies.Limits

@@ -196,8 +196,8 @@ func refusal(before State) Reason {
 
 // Unrepeatable says that Coraza's own verdict on the exchange so far may differ
 // from run to run: see bodies.Parser.Repeated. Its results are neither stored
-// nor to be compared.
-func (x *Exchange) Unrepeatable() bool { return x.parser.Repeated() != 0 }
+// nor to be compared. Rules that transform nothing are not confused.
+func (x *Exchange) Unrepeatable() bool { return x.parser.Repeated()&x.s.confused != 0 }
 
 // phase screens what is new, lists what cannot match and looks up the rest. In
 // doubt, values that come from a body are missing.

@@ -75,6 +75,10 @@ func (x *Exchange) addRule(i int32, r *rule, matches []match) {
 				x.dropWithoutEffect(start, effect)
 				return
 			}
+			if l.check.byInput != nil && l.check.byInput.of(x) == nil {
+				x.ask = RuleForeign
+				return
+			}
 			if l.scores {
 				x.ask = RuleMatches // I3
 				return
@@ -200,19 +204,23 @@ func (x *Exchange) each(t *target, visit func(int32, *bodies.Element)) {
 // evaluate adds what a pure link matches to out, or the values of an opaque one;
 // unless all is asked for, the first is enough.
 func (x *Exchange) evaluate(l *link, out []match, all bool) []match {
+	test := l.check.test
+	if l.check.byInput != nil {
+		test = l.check.byInput.of(x)
+	}
 	for i := range l.targets {
 		t := &l.targets[i]
 		if t.count {
 			n := 0
 			x.each(t, func(int32, *bodies.Element) { n++ })
-			if text := strconv.Itoa(n); l.check.test(text) != l.negated {
+			if text := strconv.Itoa(n); test == nil || test(text) != l.negated {
 				out = append(out, match{countElement, text})
 			}
 			continue
 		}
 		x.each(t, func(element int32, e *bodies.Element) {
 			if all || len(out) == 0 {
-				out = x.try(l, element, e.Value, out)
+				out = x.try(l, test, element, e.Value, out)
 			}
 		})
 	}
@@ -223,22 +231,23 @@ func (x *Exchange) evaluate(l *link, out []match, all bool) []match {
 // single element 0, whose kind has no keys.
 const countElement = 0
 
-// try shows one value to the operator, or each step of its transformations.
-func (x *Exchange) try(l *link, element int32, value string, out []match) []match {
-	if l.kind == opaque {
+// try shows one value to the operator, or each step of its transformations. An
+// operator without a test may say anything.
+func (x *Exchange) try(l *link, test func(string) bool, element int32, value string, out []match) []match {
+	if test == nil {
 		return append(out, match{element, value})
 	}
-	if l.multi && l.check.test(value) != l.negated {
+	if l.multi && test(value) != l.negated {
 		out = append(out, match{element, value})
 	}
 	for _, t := range l.transforms {
 		changed := false
 		value, changed = t.Apply(&x.arena, value)
-		if l.multi && changed && l.check.test(value) != l.negated {
+		if l.multi && changed && test(value) != l.negated {
 			out = append(out, match{element, value})
 		}
 	}
-	if !l.multi && l.check.test(value) != l.negated {
+	if !l.multi && test(value) != l.negated {
 		out = append(out, match{element, value})
 	}
 	return out

@@ -155,6 +155,9 @@ func (c *compiler) newLink(r *seclang.Rule, i int, phase int) *link {
 		out.readsMatch = out.readsMatch || s.matched
 		s.foreign = s.foreign || s.matched && i == 0
 	}
+	if len(out.transforms) > 0 {
+		c.s.confused |= out.mask
+	}
 	// Such a link captures without matching: what it looks at goes into the key.
 	s.matched = s.matched || out.negated && out.capture
 	c.classify(l, out, arg, s)
@@ -172,7 +175,7 @@ func (c *compiler) classify(l *seclang.Link, out *link, arg string, s sources) {
 	switch {
 	case !ok && s == sources{request: true}:
 		out.kind = opaque
-	case !ok:
+	case !ok, k.byInput != nil && s != sources{request: true}:
 		out.kind = foreign
 	case byState && len(out.targets) > 0:
 		out.kind = mixed

@@ -26,15 +26,16 @@ type check struct {
 	// rx is the argument of an @rx, captures the expression for its groups.
 	rx       string
 	captures *regexp.Regexp
+	// byInput, when not nil, gives the test for what the engine has set.
+	byInput *inputTests
 }
 
 // newCheck makes the check of an operator with its macros put in. ok is false
 // for operators that are not rebuilt here (I7: those that ask the world
 // outside are among them).
 func (c *compiler) newCheck(op *seclang.Operator, arg, dir string) (k check, ok bool) {
-	if own := c.options.Operators[op.Name]; own != nil && !strings.Contains(arg, "%{") {
-		test, err := own(arg)
-		return check{test: test}, err == nil && test != nil
+	if own := c.options.Operators[op.Name]; own != nil {
+		return c.ownCheck(own, arg)
 	}
 	switch op.Name {
 	case "rx":

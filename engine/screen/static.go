@@ -90,7 +90,7 @@ func (c *compiler) isStaticLink(l *seclang.Link) bool {
 		if takesMacros(l.Operator.Name) && !c.staticText(l.Operator.Arg) {
 			return false
 		}
-		if _, ok := c.newCheck(l.Operator, l.Operator.Arg, l.Directive.Dir); !ok || l.Capture || l.MultiMatch {
+		if k, ok := c.newCheck(l.Operator, l.Operator.Arg, l.Directive.Dir); !ok || k.test == nil || l.Capture || l.MultiMatch {
 			return false
 		}
 	}

@@ -3,20 +3,16 @@ package screen
 import (
 	"fmt"
 	"io/fs"
-	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
 
-	"github.com/corazawaf/coraza-coreruleset/v4"
-	crstests "github.com/corazawaf/coraza-coreruleset/v4/tests"
 	"github.com/corazawaf/coraza/v3"
 	"github.com/corazawaf/coraza/v3/experimental/plugins/plugintypes"
 	"github.com/corazawaf/coraza/v3/types"
 	"github.com/stretchr/testify/require"
 
 	"tabard/engine/seclang"
-	"tabard/internal/ftw"
 )
 
 // crsText is CRS at a paranoia level, as the engine sets it up.
@@ -153,6 +149,11 @@ func (r *run) finish() (out result) {
 	return out
 }
 
+// same says whether two results agree.
+func same(a, b result) bool {
+	return slices.Equal(a.ids, b.ids) && a.logs == b.logs && a.stop == b.stop && a.scores == b.scores
+}
+
 func (p pair) plain(q request) result {
 	r := p.start(q)
 	for n := 1; n <= q.lastPhase(); n++ {
@@ -238,98 +239,4 @@ func processable(q request) bool {
 		}
 	}
 	return false
-}
-
-// ftwRequests are the requests of CRS's own tests.
-func ftwRequests(t testing.TB) (out []request) {
-	var suites []ftw.Suite
-	require.NoError(t, fs.WalkDir(crstests.FS, ".", func(path string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() || !strings.HasSuffix(path, ".yaml") {
-			return err
-		}
-		text, err := fs.ReadFile(crstests.FS, path)
-		require.NoError(t, err)
-		suite, _ := ftw.Load(path, text) // one file has a mistake and its tests all the same
-		suites = append(suites, suite)
-		return nil
-	}))
-	for _, suite := range suites {
-		for _, test := range suite.Tests {
-			for _, stage := range test.Stages {
-				in := stage.Input
-				if in.EncodedRequest != nil {
-					continue
-				}
-				q := request{method: in.Method, uri: in.URI, protocol: in.Version, body: string(in.Data)}
-				for _, h := range in.AllHeaders() {
-					q.headers = append(q.headers, [2]string{h.Name, h.Value})
-				}
-				if in.Response != nil {
-					q.status, q.responseBody = in.Response.Status, string(in.Response.Body)
-					for _, h := range in.Response.Headers {
-						q.responseHeaders = append(q.responseHeaders, [2]string{h.Name, h.Value})
-					}
-				}
-				out = append(out, q)
-			}
-		}
-	}
-	return out
-}
-
-func TestDifferentialNoTestOfCRSHasAnotherResultWithTheScreener(t *testing.T) {
-	requests := ftwRequests(t)
-	for _, level := range []int{1, 4} {
-		p := newPair(t, crsText(level), coreruleset.FS, Options{})
-		t.Logf("level %d: no memo: %q, %+v", level, p.s.NoMemo(), p.s.Stats())
-		seed := rand.Uint64()
-		random := rand.New(rand.NewPCG(seed, 1))
-		reasons := map[Reason]int{}
-		compared, differences, hits := 0, 0, 0
-		order := append(random.Perm(len(requests)), random.Perm(len(requests))...)
-		if testing.Short() {
-			order = order[:1500]
-		}
-		for _, i := range order {
-			q := requests[i]
-			want := p.plain(q)
-			got, why, unrepeatable := p.screenedRun(q)
-			for _, r := range why {
-				reasons[r]++
-			}
-			if all(why, Hit) {
-				hits++
-				require.Equal(t, "", want.stop)
-				require.Equal(t, "", want.logs, "%+v", q)
-				want.scores, got.scores = "", ""
-			}
-			compared++
-			if unrepeatable {
-				continue
-			}
-			for try := 0; try < 20 && !same(want, got); try++ {
-				want = p.plain(q) // Coraza walks maps in random order
-				if all(why, Hit) {
-					want.scores = ""
-				}
-			}
-			if !same(want, got) {
-				differences++
-				if differences < 6 {
-					t.Errorf("level %d, seed %d, reasons %v: %.400q\nplain    %+v\nscreened %+v", level, seed, why, fmt.Sprint(q), want, got)
-				}
-			}
-		}
-		t.Logf("level %d, seed %d: %d compared, %d differences, %d wholly hit, reasons %v", level, seed, compared, differences, hits, reasons)
-		require.Zero(t, differences)
-		t.Logf("%+v", p.s.Stats())
-	}
-}
-
-func same(a, b result) bool {
-	return slices.Equal(a.ids, b.ids) && a.logs == b.logs && a.stop == b.stop && a.scores == b.scores
-}
-
-func all(reasons []Reason, r Reason) bool {
-	return !slices.ContainsFunc(reasons, func(have Reason) bool { return have != r })
 }
