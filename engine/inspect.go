@@ -43,7 +43,7 @@ func (x *Exchange) runRequestHeaders() {
 		x.verdict.Screen = ScreenedHit
 		x.shadow = x.engine.policy.Screen == ScreenShadow
 		x.feed(x.screen)
-		if x.screened(x.screen.Phase1(x.inputs[:])) {
+		if x.screened(x.screen.Phase1(x.inputs[:]...)) {
 			return
 		}
 	}
@@ -56,6 +56,7 @@ func (x *Exchange) runRequestBody() {
 		for _, line := range x.trailers {
 			x.screen.RequestHeader(line[0], line[1])
 		}
+		x.screen.Input(bodyBytesVariable, x.bodyBytes())
 		if x.screened(x.screen.Phase2(x.state(), string(x.requestBody.kept))) {
 			return
 		}
@@ -90,6 +91,7 @@ func (x *Exchange) runResponseBody() {
 // screened takes the screener's answer for the current phase; true means that
 // Coraza need not run.
 func (x *Exchange) screened(out screen.Outcome) bool {
+	out.Skip = slices.Clone(out.Skip)
 	x.outcomes[x.phase] = out
 	x.classify(out)
 	if out.Hit && x.tx == nil {
@@ -145,7 +147,7 @@ func (x *Exchange) corazaPhase() (stop *types.Interruption, err error) {
 			x.tx.AddRequestHeader(line[0], line[1])
 		}
 		// Coraza sets REQUEST_BODY_LENGTH only when one of its parsers runs.
-		x.txVariables().Set(bodyBytesVariable, []string{strconv.FormatInt(x.requestBody.bytes, 10)})
+		x.txVariables().Set(bodyBytesVariable, []string{x.bodyBytes()})
 		// Over the limit, Coraza runs phase 2 in here already.
 		if stop, _, err = x.tx.WriteRequestBody(x.requestBody.kept); err != nil || stop != nil {
 			return stop, err
@@ -163,6 +165,8 @@ func (x *Exchange) corazaPhase() (stop *types.Interruption, err error) {
 		return x.tx.ProcessResponseBody()
 	}
 }
+
+func (x *Exchange) bodyBytes() string { return strconv.FormatInt(x.requestBody.bytes, 10) }
 
 // removeRules tells Coraza which rules of the current phase cannot match. A
 // shadow run does without, since it is there to find out.

@@ -1,8 +1,11 @@
 package engine
 
 import (
+	"slices"
+	"strconv"
 	"sync/atomic"
 
+	"tabard/engine/operators"
 	"tabard/engine/screen"
 	"tabard/engine/seclang"
 )
@@ -58,7 +61,7 @@ func (x *Exchange) classify(out screen.Outcome) {
 		return
 	}
 	x.verdict.Screen, x.verdict.ScreenReason = ScreenedFallback, out.Reason.String()
-	if out.Reason == screen.ReasonMiss {
+	if out.Reason == screen.Miss {
 		x.verdict.Screen = ScreenedMiss
 	}
 }
@@ -76,7 +79,7 @@ func (e *Engine) disagree(x *Exchange) {
 	s.off.Store(true)
 	s.Clear()
 	e.disagreements.Add(1)
-	e.log("screener and Coraza disagree on transaction " + x.verdict.TransactionID + ": " + x.screen.Describe(x.phase) +
+	e.log("screener and Coraza disagree on transaction " + x.verdict.TransactionID + " in phase " + strconv.Itoa(x.phase) +
 		"; the screener is off until the policy is loaded again")
 }
 
@@ -100,9 +103,9 @@ func (c *compiler) compileScreener(s settings, directives []seclang.Directive, k
 		return nil
 	}
 	out, err := screen.Compile(table, screen.Options{
-		Files:  known.Files,
-		Inputs: append(settingInputs[:], connectionInputs[:]...),
-		Late:   []string{bodyBytesVariable},
+		Files:     known.Files,
+		Operators: operators.Plain(known.Files),
+		Inputs:    slices.Concat(settingInputs[:], connectionInputs[:], []string{bodyBytesVariable}),
 	})
 	if err != nil {
 		c.warn("the screener is off: " + c.translate(err).Error())
