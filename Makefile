@@ -23,7 +23,7 @@ ENVOY ?= $(CURDIR)/.tools/envoy
 export ENVOY
 
 # The race detector needs a C compiler; without one the tests run all the same.
-RACE := $(shell command -v $$(go env CC) >/dev/null 2>&1 && echo -race)
+RACE := $(shell command -v "$$(go env CC 2>/dev/null)" >/dev/null 2>&1 && echo -race)
 # What needs a process, a socket or Envoy is in e2e; the rest is native.
 NATIVE = $(shell go list ./... | grep -v '^tabard/e2e')
 
@@ -79,11 +79,11 @@ check-format: ## gofmt has nothing to say.
 
 check-vet: ## go vet, native and for the filter.
 	go vet ./...
-	$(WASM) go vet ./engine/... ./rules/... ./filter/...
+	$(WASM) go vet ./engine/... ./rules/... ./filter/... ./e2e/breaking ./tools/bench/headers
 
 check-lint: .tools/staticcheck ## staticcheck, native and for the filter.
 	.tools/staticcheck ./...
-	$(WASM) .tools/staticcheck ./filter/...
+	$(WASM) .tools/staticcheck ./filter/... ./e2e/breaking ./tools/bench/headers
 
 check-dead: .tools/deadcode ## No function that nothing calls, tests included.
 	@dead=$$(.tools/deadcode -test ./...); test -z "$$dead" || { echo "$$dead"; exit 1; }

@@ -187,7 +187,7 @@ directives:
 - inline: SecRule REQUEST_HEADERS:x-deny "@streq ` + name + `" "id:1,phase:1,deny,status:` + status + `"
 `
 	}
-	p := own(t, envoyrun.Options{Dynamic: true, Sites: []envoyrun.Site{site(rule("first", "451"))}})
+	p := own(t, envoyrun.Options{Dynamic: true, Concurrency: 2, Sites: []envoyrun.Site{site(rule("first", "451"))}})
 	status := func(name string) int {
 		got := clients()[1].send(t, p.Addr("one"), request{path: "/anything", header: [][2]string{{"x-deny", name}}})
 		return got.status
@@ -213,4 +213,19 @@ directives:
 	require.NoError(t, p.WaitFor(ctx, func() bool { return counter("update_success") == 2 }))
 	require.NoError(t, p.WaitFor(ctx, func() bool { return status("second") == 418 }), "a good one replaces it")
 	require.NotContains(t, p.Log(), "Plugin configured to fail open", strings.TrimSpace(p.Log()))
+}
+
+// A setting that is easily forgotten: without it Envoy keeps bodies from the
+// filter. The filter notices, and says what to write.
+func TestWhereEnvoyKeepsBodiesFromTheFilterRequestsFailAndTheLogSaysWhy(t *testing.T) {
+	t.Parallel()
+	p := own(t, envoyrun.Options{Sites: []envoyrun.Site{{Name: "forgotten", Policy: "crs: {enabled: false}\n", Adjust: func(manager envoyrun.Tree) {
+		delete(manager.At("http_filters", 0, "typed_config", "config"), "allow_on_headers_stop_iteration")
+	}}}})
+	for _, c := range clients() {
+		got := c.send(t, p.Addr("forgotten"), request{path: "/anything", header: [][2]string{formType}, body: "a=1"})
+		require.Equal(t, http.StatusInternalServerError, got.status, got.body)
+		require.Equal(t, http.StatusOK, c.send(t, p.Addr("forgotten"), request{path: "/anything"}).status, "a request without a body does not need it")
+	}
+	require.Contains(t, p.Log(), "allow_on_headers_stop_iteration: true")
 }

@@ -1,35 +1,41 @@
 package e2e
 
 import (
+	"bytes"
+	"errors"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
-	"tabard/engine"
-	"tabard/rules"
+	"tabard/e2e/envoyrun"
 )
 
 // Each wrong policy is refused with a message that says where the mistake is
 // and what would work: testdata/policies/*.golden is what a person reads.
 func TestAWrongPolicyIsRefusedWithItsPlaceAndWhatWouldWork(t *testing.T) {
+	root, err := envoyrun.Root()
+	require.NoError(t, err)
+	binary := filepath.Join(root, "dist", "tabard")
 	files, err := filepath.Glob(filepath.Join("testdata", "policies", "*.yaml"))
 	require.NoError(t, err)
 	require.GreaterOrEqual(t, len(files), 20)
 	for _, file := range files {
 		t.Run(strings.TrimSuffix(filepath.Base(file), ".yaml"), func(t *testing.T) {
 			t.Parallel()
-			text, err := os.ReadFile(file)
-			require.NoError(t, err)
-			policy, err := engine.ParsePolicy(filepath.Base(file), text)
-			if err == nil {
-				_, err = engine.New(policy, rules.FS())
-			}
-			require.Error(t, err)
-			require.Regexp(t, `^[a-z-]+\.yaml:\d+:\d+: `, err.Error(), "no place")
-			golden(t, strings.TrimSuffix(file, ".yaml")+".golden", err.Error()+"\n")
+			replay := exec.CommandContext(t.Context(), binary, "replay", "--policy", filepath.Base(file), os.DevNull)
+			replay.Dir = filepath.Dir(file)
+			var stdout, stderr bytes.Buffer
+			replay.Stdout, replay.Stderr = &stdout, &stderr
+			var exit *exec.ExitError
+			require.True(t, errors.As(replay.Run(), &exit), "it ran: %s", &stdout)
+			require.Equal(t, 1, exit.ExitCode())
+			require.Empty(t, stdout.String())
+			require.Regexp(t, `^tabard replay: [a-z-]+\.yaml:\d+:\d+: .+\n$`, stderr.String(), "no place, or more than one line")
+			golden(t, strings.TrimSuffix(file, ".yaml")+".golden", stderr.String())
 		})
 	}
 }

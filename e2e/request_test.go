@@ -68,6 +68,7 @@ func TestAHarmlessRequestArrivesUnchanged(t *testing.T) {
 		{"in pieces", request{path: "/anything", header: [][2]string{formType}, pieces: []string{"user=a", "nn&no", "te=hello"}}},
 		{"with 100 KB", request{path: "/anything", header: [][2]string{formType}, body: "pad=" + strings.Repeat("harmless+", 11000)}},
 		{"with a trailer", request{path: "/anything", header: [][2]string{formType}, body: "user=ann", trailer: [][2]string{{"X-Checksum", "abc"}}}},
+		{"with Expect: 100-continue", request{path: "/anything", header: [][2]string{formType, {"Expect", "100-continue"}}, body: "user=ann"}},
 		{"with an empty body of unknown length", request{method: "POST", path: "/anything", header: [][2]string{formType}, pieces: []string{""}}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

@@ -44,7 +44,7 @@ type runner interface {
 
 // errNotTaken means that the proxy refused the bytes itself: it is no HTTP
 // request to it, so no rule sees it.
-var errNotTaken = errors.New("Envoy refused the request itself")
+var errNotTaken = errors.New("refused by Envoy itself")
 
 // firstResponseRule starts CRS's rules about responses. The runners here have
 // different ones, or none.

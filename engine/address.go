@@ -12,15 +12,16 @@ import (
 // entry, or it is no address, the peer's address is the answer: a request that
 // did not come through all proxies cannot name its own.
 //
-// Envoy appends the peer before its filters run, so a last entry that is the
-// peer itself is not counted.
+// Envoy appends the peer before its filters run, and a runner that does not
+// must do the same before it calls the engine: a last entry that is the peer
+// itself is not counted.
 func clientAddress(peer netip.Addr, hops int, h Headers) netip.Addr {
 	peer = peer.Unmap()
 	if hops == 0 {
 		return peer
 	}
 	entries := forwardedFor(h)
-	if n := len(entries); n > 0 && parseAddress(entries[n-1]) == peer {
+	if n := len(entries); n > 0 && peer.IsValid() && parseAddress(entries[n-1]) == peer {
 		entries = entries[:n-1]
 	}
 	if len(entries) < hops {

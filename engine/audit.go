@@ -42,8 +42,8 @@ const maxAuditTargetBytes = 2048
 
 // AuditLine returns one line of JSON, without a line break, about an exchange
 // that was blocked, that a rule which logs has matched or that failed; ok is
-// false for any other. Secrets are redacted. It is meant to be called after
-// the last phase and before End.
+// false for any other. Secrets are redacted. It is meant to be called after End,
+// so that it has the matches of the logging phase.
 func (x *Exchange) AuditLine() (line []byte, ok bool) {
 	v := x.verdict
 	if v.Action == Pass && v.Reason == ReasonNone && v.Err == nil {
@@ -73,9 +73,5 @@ func (x *Exchange) AuditLine() (line []byte, ok bool) {
 }
 
 func (x *Exchange) auditTarget() string {
-	var secrets []string
-	if x.tx != nil {
-		secrets = x.engine.redactor.secrets(x)
-	}
-	return cut(x.engine.redactor.text(x.request.Target, secrets), maxAuditTargetBytes)
+	return cut(x.engine.redactor.text(x.request.Target, x.secretValues(), maxAuditTargetBytes), maxAuditTargetBytes)
 }

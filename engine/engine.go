@@ -155,20 +155,25 @@ func isTransactionID(id string) bool {
 }
 
 // route finds the variant for a request. ambiguous says that the path as sent
-// and the path that a lenient upstream may make of it belong to different
-// routes, so that a request could choose the laxer one.
+// and a path that a lenient upstream may make of it belong to different routes,
+// so that a request could choose the laxer one. It is then the first of them
+// that blocks: a route in detection mode is not to be had by a detour.
 func (e *Engine) route(r Request) (v *variant, ambiguous bool) {
 	if len(e.policy.Routes) == 0 {
 		return &e.variants[0], false
 	}
 	host, path := hostName(r.Authority), requestPath(r.Target)
 	sent := e.match(host, path, r.Method)
-	if clean := cleanPath(path); clean != path {
-		if resolved := e.match(host, clean, r.Method); resolved != sent {
-			return &e.variants[resolved], true
+	v = &e.variants[sent]
+	for _, other := range otherReadings(path) {
+		if i := e.match(host, other, r.Method); i != sent {
+			ambiguous = true
+			if v.mode == ModeDetect {
+				v = &e.variants[i]
+			}
 		}
 	}
-	return &e.variants[sent], false
+	return v, ambiguous
 }
 
 // match returns the index of the variant of the first route that matches.

@@ -28,6 +28,7 @@ type Exchange struct {
 	seen    int // matched rules already turned into Matches
 	phase   int // the last phase that has run
 	failed  bool
+	secrets secretCache
 
 	requestBody, responseBody bodyState
 }

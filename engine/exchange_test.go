@@ -169,6 +169,36 @@ func TestBodiesOverTheLimit(t *testing.T) {
 	}
 }
 
+func TestWhatIsNotInspectedForItsNumberIsRefused(t *testing.T) {
+	const most = 1000 // Coraza's SecArgumentsLimit
+	waf, wide := newEngine(t, "crs: {enabled: false}"), newEngine(t, "crs: {enabled: false}\ndirectives: [{inline: SecArgumentsLimit 2000}]")
+	for _, tc := range []struct {
+		name, contentType string
+		body              func(n int) string
+	}{
+		{"a form", form, func(n int) string { return strings.Repeat("a=1&", n-1) + "q=x" }},
+		{"a JSON list", "application/json", func(n int) string { return "[" + strings.Repeat("1,", n-1) + "1]" }},
+		{"a JSON object", "application/json", func(n int) string { return `{"a":{` + strings.Repeat(`"b":1,`, n-1) + `"c":1}}` }},
+		{"a query", "", func(n int) string { return strings.Repeat("a=1&", n-1) + "q=x" }},
+	} {
+		verdict := func(e *engine.Engine, n int) engine.Verdict {
+			x := e.Begin(engine.Conn{})
+			defer x.End()
+			if tc.contentType == "" {
+				return x.RequestHeaders(get("/?"+tc.body(n)), true)
+			}
+			x.RequestHeaders(post("/", tc.contentType), false)
+			return x.RequestBody([]byte(tc.body(n)), true)
+		}
+		t.Run(tc.name, func(t *testing.T) {
+			require.Equal(t, engine.Pass, verdict(waf, most-1).Action)
+			v := verdict(waf, most+2)
+			require.Equal(t, []any{engine.Block, 413, 100020}, []any{v.Action, v.Status, v.Rule})
+			require.Equal(t, engine.Pass, verdict(wide, most+2).Action)
+		})
+	}
+}
+
 func TestResponsePhases(t *testing.T) {
 	const inspect = "response_body: {inspect: true, limit_bytes: 100}\n"
 	html := engine.Headers{{"Content-Type", "text/html; charset=utf-8"}}
@@ -261,18 +291,22 @@ routes:
 			x.End()
 		})
 	}
-	for _, target := range []string{"/upload/../orders/1", "/x/%2e%2e/upload/a", "/upload/..;/x", `/upload/..\x`, "//upload/x", "/orders/..%2fupload"} {
-		t.Run("a path that means two routes is refused: "+target, func(t *testing.T) {
+	for _, target := range []string{
+		"/upload/../orders/1", "/x/%2e%2e/upload/a", "/upload/..;/x", `/upload/..\x`, "//upload/x", "/orders/..%2fupload",
+		"/upload#/../orders/1", "http://a.example/upload#/../orders/1",
+	} {
+		t.Run("a path that means two routes is refused, though one of them only detects: "+target, func(t *testing.T) {
 			x := waf.Begin(engine.Conn{})
-			r := post(target, form)
-			v := x.RequestHeaders(r, true)
-			if v.Route == "upload" { // detection mode
-				require.Equal(t, []any{engine.Detect, engine.ReasonAmbiguousPath}, []any{v.Action, v.Reason})
-				return
-			}
+			v := x.RequestHeaders(post(target, form), true)
 			require.Equal(t, []any{engine.Block, 400, engine.ReasonAmbiguousPath}, []any{v.Action, v.Status, v.Reason})
 		})
 	}
+}
+
+func TestAnAmbiguousPathIsReportedWhereAllOfItsRoutesOnlyDetect(t *testing.T) {
+	waf := newEngine(t, "mode: detect\nroutes: [{name: a, path_prefix: /a}]")
+	v := waf.Begin(engine.Conn{}).RequestHeaders(get("/b/%2e%2e/a"), true)
+	require.Equal(t, []any{engine.Detect, engine.ReasonAmbiguousPath, "a"}, []any{v.Action, v.Reason, v.Route})
 }
 
 func TestClientAddress(t *testing.T) {
@@ -288,6 +322,7 @@ func TestClientAddress(t *testing.T) {
 		{"fewer entries than hops: the peer", "2", "192.0.2.1:1", []string{"6.6.6.6"}, "192.0.2.1"},
 		{"no address in the entry: the peer", "1", "192.0.2.1:1", []string{"unknown"}, "192.0.2.1"},
 		{"the peer's own entry, which Envoy appends, is not counted", "1", "10.0.0.1:1", []string{"203.0.113.9, 10.0.0.1"}, "203.0.113.9"},
+		{"two proxies on one address", "2", "127.0.0.1:1", []string{"6.6.6.6, 203.0.113.9, 127.0.0.1, 127.0.0.1"}, "203.0.113.9"},
 		{"a mapped address is the IPv4 address", "0", "[::ffff:192.0.2.1]:1", nil, "192.0.2.1"},
 		{"an entry with a port", "1", "10.0.0.1:1", []string{"[2001:db8::1]:443"}, "2001:db8::1"},
 	} {
@@ -314,7 +349,7 @@ directives:
 	x := waf.Begin(engine.Conn{ID: "t1", Peer: netip.MustParseAddrPort("192.0.2.1:1")})
 	x.RequestHeaders(post("/?password=hunter22&q=1'+OR+'1'='1&%70assword=hunter23", form,
 		[2]string{"Authorization", "Bearer abc.def"}, [2]string{"Cookie", "sid=s3cret; a=b"}), false)
-	x.RequestBody([]byte("password=hunter24&user.password=hunter25"), true)
+	x.RequestBody([]byte("password=hunter24&user.password=hunter25&user[password][]=hunter26"), true)
 	line, ok := x.AuditLine()
 	require.True(t, ok)
 	v := x.End()
@@ -334,6 +369,34 @@ directives:
 	require.Equal(t, "192.0.2.1", record["client"])
 	require.Equal(t, "1970-01-01T00:00:00Z", record["time"])
 	require.NotContains(t, text, "\n\n")
+}
+
+func TestTheAuditLineAfterTheEndHoldsNoSecretAndTheLastPhase(t *testing.T) {
+	const logging = "directives:\n  - inline: 'SecAction \"id:9,phase:5,log,pass,msg:last\"'\n"
+	for _, tc := range []struct {
+		name, policy string
+		run          func(x *engine.Exchange)
+		want         string
+	}{
+		{"a rule has blocked", logging, func(x *engine.Exchange) {
+			x.RequestHeaders(get("/s3cret1?q=1'+OR+'1'='1&t=abc.def", [2]string{"Authorization", "Bearer abc.def"}, [2]string{"Cookie", "sid=s3cret1"}), true)
+		}, `"msg":"last"`},
+		{"the limit has blocked, and no rule has matched", "request_body: {limit_bytes: 3}", func(x *engine.Exchange) {
+			x.RequestHeaders(post("/s3cret1?t=abc.def", form, [2]string{"Authorization", "Bearer abc.def"}, [2]string{"Cookie", "a=1;sid=s3cret1"}), false)
+			x.RequestBody([]byte("a=bcd"), false)
+		}, `"reason":"body_limit"`},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			x := newEngine(t, tc.policy).Begin(engine.Conn{})
+			tc.run(x)
+			require.Equal(t, engine.Block, x.End().Action)
+			line, ok := x.AuditLine()
+			require.True(t, ok)
+			require.Contains(t, strings.ReplaceAll(string(line), `"message"`, `"msg"`), tc.want)
+			require.NotContains(t, string(line), "s3cret1")
+			require.NotContains(t, string(line), "abc.def")
+		})
+	}
 }
 
 func TestAnUneventfulExchangeHasNoAuditLine(t *testing.T) {

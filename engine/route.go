@@ -91,12 +91,10 @@ func hostName(authority string) string {
 	return strings.ToLower(strings.TrimSuffix(authority, "."))
 }
 
-// requestPath is the target's path as sent: without query, fragment and the
-// scheme and authority of an absolute form.
+// requestPath is the target's path as sent: without query and the scheme and
+// authority of an absolute form. A "#", which has no place in a target, stays.
 func requestPath(target string) string {
-	if i := strings.IndexAny(target, "?#"); i >= 0 {
-		target = target[:i]
-	}
+	target, _, _ = strings.Cut(target, "?")
 	if strings.HasPrefix(target, "/") {
 		return target
 	}
@@ -107,6 +105,20 @@ func requestPath(target string) string {
 		return "/"
 	}
 	return target
+}
+
+// otherReadings are the paths that a lenient upstream may make of one: cleaned
+// and, since some servers cut a fragment off and others take it for a part of
+// the path, both with and without it.
+func otherReadings(path string) []string {
+	var out []string
+	if clean := cleanPath(path); clean != path {
+		out = append(out, clean)
+	}
+	if whole, _, ok := strings.Cut(path, "#"); ok {
+		out = append(out, cleanPath(whole))
+	}
+	return out
 }
 
 // cleanPath is what a lenient upstream may make of a path: percent escapes

@@ -7,6 +7,7 @@ import (
 	"embed"
 	"errors"
 	"io/fs"
+	"slices"
 	"strings"
 
 	coreruleset "github.com/corazawaf/coraza-coreruleset/v4"
@@ -68,13 +69,28 @@ func missing(err error) bool {
 	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrInvalid)
 }
 
-// Glob implements fs.GlobFS: the matches of the first layer that has any.
+// Glob implements fs.GlobFS. Below "@" the user's files come on top of ours, so
+// that replacing one rule of a folder keeps the others; any other pattern is
+// answered by the first layer that has matches.
 func (l layers) Glob(pattern string) ([]string, error) {
-	if l.over != nil {
-		if found, err := fs.Glob(l.over, pattern); err != nil || len(found) > 0 {
-			return found, err
-		}
+	found, err := l.globBase(pattern)
+	if l.over == nil || err != nil {
+		return found, err
 	}
+	over, err := fs.Glob(l.over, pattern)
+	if err != nil || len(over) == 0 {
+		return found, err
+	}
+	if !strings.HasPrefix(pattern, "@") {
+		return over, nil
+	}
+	found = append(found, over...)
+	slices.Sort(found)
+	return slices.Compact(found), nil
+}
+
+// globBase looks in our own files or in those of CRS.
+func (layers) globBase(pattern string) ([]string, error) {
 	inner, ok := strings.CutPrefix(pattern, ownPrefix)
 	if !ok {
 		return fs.Glob(coreruleset.FS, pattern)

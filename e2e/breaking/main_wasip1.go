@@ -37,7 +37,8 @@ func (b breakable) Begin(c engine.Conn) filter.Exchange {
 
 type exchange struct {
 	filter.Exchange
-	how string
+	how   string
+	depth int
 }
 
 func (x *exchange) RequestHeaders(r engine.Request, end bool) engine.Verdict {
@@ -46,7 +47,7 @@ func (x *exchange) RequestHeaders(r engine.Request, end bool) engine.Verdict {
 	case "panic-headers":
 		panic("broken on demand")
 	case "trap":
-		recurse(0)
+		x.depth = recurse(0)
 	}
 	return x.Exchange.RequestHeaders(r, end)
 }
@@ -65,5 +66,11 @@ func (x *exchange) ResponseHeaders(status int, protocol string, h engine.Headers
 	return x.Exchange.ResponseHeaders(status, protocol, h, end)
 }
 
-// recurse overflows the stack, which Go cannot recover from.
-func recurse(n int) int { return recurse(n+1) + 1 }
+// recurse overflows the stack, which Go cannot recover from, long before n has
+// wrapped around.
+func recurse(n int) int {
+	if n < 0 {
+		return 0
+	}
+	return recurse(n+1) + 1
+}

@@ -16,6 +16,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 )
 
@@ -155,6 +156,8 @@ func (e *Envoy) launch(binary string) error {
 		"--log-level", "warning",
 		"--component-log-level", "wasm:info,config:info")
 	e.cmd.Env = append(os.Environ(), "PIDFILE="+e.path("pid"))
+	// Out of reach of the terminal's Ctrl-C: whoever started Envoy ends it.
+	e.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	access, err := os.Create(e.path(accessFile))
 	if err != nil {
 		return err

@@ -114,11 +114,11 @@ const (
 
 // unknownTexts are in the order of the bits.
 var unknownTexts = [...]string{
-	"the client's address",
-	"the Host header (one was put in)",
-	"request headers other than Referer and User-Agent",
-	"the request's body",
-	"the response's body",
+	"requests without the client's address",
+	"requests without a Host header (one was put in)",
+	"requests without headers other than Referer and User-Agent",
+	"requests without their body",
+	"responses without their body",
 }
 
 // latin1 undoes how JSON carries bytes. Latin-1 is how proxies and net stacks

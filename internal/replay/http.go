@@ -243,7 +243,7 @@ func (r *httpReader) unframed() ([]byte, error) {
 // blanks stays as it was sent.
 func cutRequestLine(line string) (method, target, protocol string, ok bool) {
 	first, last := strings.IndexByte(line, ' '), strings.LastIndex(line, " HTTP/")
-	if first < 0 || last <= first {
+	if first < 0 || last <= first+1 {
 		return "", "", "", false
 	}
 	return line[:first], line[first+1 : last], line[last+1:], true

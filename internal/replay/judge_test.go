@@ -118,11 +118,11 @@ route                     requests     block    detect      pass
 (none)                           2         0         1         1
 api                              2         2         0         0
 
-not known of 1 requests: the Host header (one was put in)
-not known of 2 requests: the request's body
-1 entries were broken and have no verdict
-1 sources could not be read to their end
-1 verdicts were made by an internal error
+requests without a Host header (one was put in): 1
+requests without their body: 2
+broken entries, without a verdict: 1
+sources that could not be read to their end: 1
+verdicts made by an internal error: 1
 `, b.String())
 }
 

@@ -104,49 +104,78 @@ type emptyReader struct{}
 
 func (emptyReader) Next() (Entry, error) { return Entry{}, io.EOF }
 
-// detect looks at the start of a source. JSON begins with a brace; an archive
-// names its log first, or at least before the first line is a whole object. A
-// raw request is known by its first line only, because texts about HTTP have
-// request lines, too; a log by any of its first lines, because one may be cut.
+// detect looks at the start of a source. It decides by the first line where
+// that is enough, so that a stream need not bring more before it is read;
+// otherwise by the first detectBytes.
 func detect(b *bufio.Reader) (Format, error) {
-	start, err := b.Peek(detectBytes)
-	if len(start) == 0 && !errors.Is(err, io.EOF) {
-		return "", err // an error behind some text is met again where it is
+	for want := 1; ; {
+		_, err := b.Peek(want)
+		start, _ := b.Peek(b.Buffered()) // there is no error in what is there
+		if len(start) == 0 && !errors.Is(err, io.EOF) {
+			return "", err // an error behind some text is met again where it is
+		}
+		start = bytes.TrimLeft(start, " \t\r\n")
+		if line, _, whole := bytes.Cut(start, []byte("\n")); whole {
+			if f := detectLine(bytes.TrimRight(line, " \t\r")); f != "" {
+				return f, nil
+			}
+		}
+		if want = b.Buffered() + 1; err != nil || want > detectBytes {
+			return detectText(start)
+		}
 	}
-	start = bytes.TrimLeft(start, " \t\r\n")
+}
+
+// detectLine tells the format by a first line, or gives "". A raw request is
+// known by this line only, because texts about HTTP have such lines, too.
+func detectLine(line []byte) Format {
+	switch {
+	case bytes.HasPrefix(line, []byte("{")) && bytes.HasSuffix(line, []byte("}")):
+		if firstKey(line) == "log" {
+			return HAR
+		}
+		return NDJSON
+	case isRequestLine(string(line)):
+		return HTTP
+	case isLogLine(line):
+		return AccessLog
+	}
+	return ""
+}
+
+// detectText tells the format by a start whose first line does not. The first
+// lines of a log may be cut or not its own. An archive may have something in
+// front of its log.
+func detectText(start []byte) (Format, error) {
 	if len(start) == 0 {
 		return empty, nil
 	}
-	if start[0] == '{' {
-		return detectJSON(start), nil
+	if line := bytes.TrimRight(start, " \t\r\n"); bytes.IndexByte(line, '\n') < 0 && detectLine(line) != "" {
+		return detectLine(line), nil // one line without its end
 	}
-	first := true
-	for line := range bytes.Lines(start) {
-		text := strings.TrimRight(string(line), "\r\n")
-		if first && isRequestLine(text) {
-			return HTTP, nil
+	if start[0] == '{' {
+		if firstKey(start) == "log" || bytes.Contains(start, []byte(`"log"`)) && bytes.Contains(start, []byte(`"entries"`)) {
+			return HAR, nil
 		}
-		if _, err := parseLogLine(text); err == nil {
+		return NDJSON, nil
+	}
+	for line := range bytes.Lines(start) {
+		if isLogLine(bytes.TrimRight(line, "\r\n")) {
 			return AccessLog, nil
 		}
-		first = false
 	}
 	return "", ErrUnknownFormat
 }
 
-func detectJSON(start []byte) Format {
-	key, _, _ := bytes.Cut(bytes.TrimLeft(start[1:], " \t\r\n"), []byte(":"))
-	if string(bytes.TrimSpace(key)) == `"log"` {
-		return HAR
-	}
-	line, _, whole := bytes.Cut(start, []byte("\n"))
-	if whole && bytes.HasSuffix(bytes.TrimSpace(line), []byte("}")) {
-		return NDJSON
-	}
-	if bytes.Contains(start, []byte(`"log"`)) && bytes.Contains(start, []byte(`"entries"`)) {
-		return HAR
-	}
-	return NDJSON
+// firstKey is the first key of a JSON object.
+func firstKey(object []byte) string {
+	key, _, _ := bytes.Cut(object[1:], []byte(":"))
+	return strings.Trim(string(bytes.TrimSpace(key)), `"`)
+}
+
+func isLogLine(line []byte) bool {
+	_, err := parseLogLine(string(line))
+	return err == nil
 }
 
 // lineReader reads lines of bounded length.

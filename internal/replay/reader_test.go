@@ -81,6 +81,23 @@ func TestTheFormatIsDetectedByContent(t *testing.T) {
 	}
 }
 
+func TestAStreamIsDetectedByItsFirstLine(t *testing.T) {
+	for text, want := range map[string]Reader{
+		sampleNDJSON: &ndjsonReader{}, sampleLog: &logReader{}, sampleHTTP: &httpReader{}, sampleHAR + "\n": &harReader{},
+	} {
+		in, feed := io.Pipe() // which blocks until somebody reads
+		written := make(chan error)
+		go func() {
+			_, err := io.WriteString(feed, text)
+			written <- err
+		}()
+		r, err := NewReader(in, "in", Options{})
+		require.NoError(t, err)
+		require.IsType(t, want, r)
+		require.NoError(t, <-written)
+	}
+}
+
 func TestATextOfNoFormatIsRefused(t *testing.T) {
 	for name, text := range map[string]string{
 		"prose":                        "Requests look like this:\nGET / HTTP/1.1\n",

@@ -149,19 +149,19 @@ func (s *Summary) writeNotes(w io.Writer) {
 	var notes strings.Builder
 	for i, n := range s.unknown {
 		if n > 0 {
-			fmt.Fprintf(&notes, "not known of %d requests: %s\n", n, unknownTexts[i])
+			fmt.Fprintf(&notes, "%s: %d\n", unknownTexts[i], n)
 		}
 	}
 	for _, note := range []struct {
 		n    int
 		text string
 	}{
-		{s.Broken, "entries were broken and have no verdict"},
-		{s.Failed, "sources could not be read to their end"},
-		{s.Errors, "verdicts were made by an internal error"},
+		{s.Broken, "broken entries, without a verdict"},
+		{s.Failed, "sources that could not be read to their end"},
+		{s.Errors, "verdicts made by an internal error"},
 	} {
 		if note.n > 0 {
-			fmt.Fprintf(&notes, "%d %s\n", note.n, note.text)
+			fmt.Fprintf(&notes, "%s: %d\n", note.text, note.n)
 		}
 	}
 	if notes.Len() > 0 {

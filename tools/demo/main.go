@@ -73,7 +73,7 @@ func wait(ctx context.Context, out io.Writer, e *envoyrun.Envoy) error {
 	case <-ctx.Done():
 		return nil
 	case <-e.Exited():
-		return fmt.Errorf("Envoy has ended:\n%s", e.Log())
+		return fmt.Errorf("the proxy has ended:\n%s", e.Log())
 	}
 }
 

@@ -1,0 +1,101 @@
+package main
+
+import (
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"strings"
+
+	"tabard/engine"
+	"tabard/rules"
+)
+
+// rulesVariable names a folder whose files go before the built-in rules, in
+// every command that runs a policy.
+const rulesVariable = "TABARD_RULES"
+
+// loadedPolicy is a policy with the files that it may name.
+type loadedPolicy struct {
+	// name is for reports.
+	name   string
+	text   []byte
+	policy engine.Policy
+	rules  fs.FS
+}
+
+// loadPolicy reads a policy file. Its directives and address sets are looked
+// for beside it, then below TABARD_RULES, then among the built-in rules.
+// Without a file it is the built-in default, the zero Policy.
+func loadPolicy(file string) (loadedPolicy, error) {
+	var folders folders
+	p := loadedPolicy{name: "built-in (CRS at paranoia level 1, blocking)"}
+	if file != "" {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			return p, err
+		}
+		p.name, p.text = file, text
+		if p.policy, err = engine.ParsePolicy(file, text); err != nil {
+			return p, err
+		}
+		folders = append(folders, filepath.Dir(file))
+	}
+	if more := os.Getenv(rulesVariable); more != "" {
+		if info, err := os.Stat(more); err != nil || !info.IsDir() {
+			return p, fmt.Errorf("%s is no folder: %s", rulesVariable, more)
+		}
+		folders = append(folders, more)
+	}
+	p.rules = rules.Overlay(folders)
+	return p, nil
+}
+
+// engine compiles the policy.
+func (p loadedPolicy) engine() (*engine.Engine, error) { return engine.New(p.policy, p.rules) }
+
+// usesFiles says whether the policy names files that only this process can
+// read.
+func (p loadedPolicy) usesFiles() bool {
+	directives, ip := p.policy.Directives, p.policy.IP
+	files := append(ip.AllowFiles[:len(ip.AllowFiles):len(ip.AllowFiles)], ip.BlockFiles...)
+	for _, r := range p.policy.Routes {
+		directives = append(directives[:len(directives):len(directives)], r.Directives...)
+		if r.IP != nil {
+			files = append(append(files, r.IP.AllowFiles...), r.IP.BlockFiles...)
+		}
+	}
+	for _, d := range directives {
+		if d.File != "" {
+			files = append(files, d.File)
+		}
+	}
+	return len(files) > 0
+}
+
+// folders is a file system of folders, the first of which that has a file
+// gives it.
+type folders []string
+
+// errOutside is for a name that fs.FS does not know: rules are named within
+// the folders that are searched, so that a policy means the same everywhere.
+type errOutside struct{ folders []string }
+
+func (e errOutside) Error() string {
+	return "rule files are named relative to the policy's folder (" + strings.Join(e.folders, ", ") + ") and inside of it"
+}
+
+// Open implements fs.FS.
+func (f folders) Open(name string) (fs.File, error) {
+	if len(f) > 0 && (path.IsAbs(name) || strings.HasPrefix(path.Clean(name), "../")) {
+		return nil, &fs.PathError{Op: "open", Path: name, Err: errOutside{f}}
+	}
+	for _, dir := range f {
+		file, err := os.DirFS(dir).Open(name)
+		if err == nil || !os.IsNotExist(err) {
+			return file, err
+		}
+	}
+	return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrNotExist}
+}

@@ -1,0 +1,236 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"runtime"
+	"syscall"
+	"time"
+
+	"tabard/engine"
+	"tabard/internal/replay"
+)
+
+var replayCommand = command{
+	name:    "replay",
+	summary: "give the verdicts that a policy would have given to recorded traffic",
+	help: `usage: tabard replay [flags] FILE|FOLDER|- ...
+
+Gives the verdicts that a policy would have given to recorded traffic, and a
+summary by verdict, rule and route. Nothing is sent anywhere. "-" is standard
+input; of a folder all files below it are read but hidden ones; gzip is undone.
+
+  --policy FILE    the policy; files that it names are looked for beside it, then
+                   below the folder that TABARD_RULES names, then among the
+                   built-in rules. Without it: CRS at paranoia level 1, blocking
+  --json           one object a request, in the order of the input, instead of the
+                   summary: id, verdict, status, phase, score, rules, screen
+  --fail-on V      exit with 2 when a request got the verdict V: block, or detect
+                   for both detect and block
+  --format F       har, ndjson, log or http; without it each file's content tells
+  --host NAME      the Host header of requests whose source cannot know it, such
+                   as a log's (default ` + replay.DefaultHost + `)
+  --engine E       native (default), or wasm: the module that Envoy loads, under
+                   wazero
+  --module FILE    the module for --engine wasm (default tabard.wasm beside this
+                   program)
+
+Formats:
+  har     HTTP Archive 1.1 and 1.2, as browsers export it
+  ndjson  one JSON object a line: id, method, path, headers [["name","value"],...],
+          body_b64, and when known client_ip, scheme, response {status, headers,
+          body_b64}. A header's code points up to U+00FF are bytes (Latin-1)
+  log     access logs of nginx and Apache, common or combined. A log knows few
+          headers and no body: its requests get a Host, and a POST, PUT or PATCH
+          a Content-Length of 0, and the summary says what was not known
+  http    raw HTTP/1.x requests, one behind the other, as they were sent
+
+An entry that is broken is reported with its place and counted, and the rest is
+read. Exit codes: 0 done; 1 not done, or not to the end; 2 --fail-on.`,
+	run: runReplay,
+}
+
+// replayOptions are the flags.
+type replayOptions struct {
+	policy, engine, module, failOn string
+	json                           bool
+	sources                        replay.Options
+	paths                          []string
+}
+
+func parseReplay(args []string) (replayOptions, error) {
+	var o replayOptions
+	f := newFlags("replay")
+	f.StringVar(&o.policy, "policy", "", "")
+	f.StringVar(&o.engine, "engine", "native", "")
+	f.StringVar(&o.module, "module", "", "")
+	f.StringVar(&o.failOn, "fail-on", "", "")
+	f.BoolVar(&o.json, "json", false, "")
+	f.StringVar(&o.sources.Host, "host", "", "")
+	f.StringVar((*string)(&o.sources.Format), "format", "", "")
+	var err error
+	if o.paths, err = parse(f, args); err != nil {
+		return o, err
+	}
+	switch {
+	case o.engine != "native" && o.engine != "wasm":
+		return o, fmt.Errorf("unknown engine %q: use native or wasm", o.engine)
+	case o.failOn != "" && o.failOn != "block" && o.failOn != "detect":
+		return o, fmt.Errorf("--fail-on cannot be %q: use block or detect", o.failOn)
+	case len(o.paths) == 0:
+		return o, errors.New("nothing to read: name files or folders, or - for standard input")
+	}
+	return o, nil
+}
+
+func runReplay(args []string, io stdio) (int, error) {
+	o, err := parseReplay(args)
+	if err != nil {
+		return exitFail, err
+	}
+	o.sources.Stdin = io.in
+	policy, err := loadPolicy(o.policy)
+	if err != nil {
+		return exitFail, err
+	}
+	traffic, err := replay.Open(o.paths, o.sources)
+	if err != nil {
+		return exitFail, err
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	context.AfterFunc(ctx, stop) // a second signal ends the program at once
+	judges, closeJudges, err := o.judges(ctx, policy)
+	if err != nil {
+		return exitFail, err
+	}
+	r := replayRun{options: o, io: io, out: bufio.NewWriter(io.out), start: time.Now()}
+	if !o.json || !isTerminal(io.out) {
+		r.bar = newProgress(io.err, traffic)
+	}
+	err = replay.Run(ctx, traffic.Next, judges, r.add, func() { r.fail(r.out.Flush()) })
+	r.bar.finish()
+	err = errors.Join(err, traffic.Close(), closeJudges())
+	if errors.Is(err, context.Canceled) {
+		err = fmt.Errorf("interrupted; requests done: %d", r.summary.Requests)
+	}
+	return r.finish(policy.name, err)
+}
+
+// judges returns one judge a core and what ends them.
+func (o replayOptions) judges(ctx context.Context, p loadedPolicy) ([]replay.Judge, func() error, error) {
+	if o.engine == "wasm" {
+		return wasmJudges(ctx, o.module, p)
+	}
+	e, err := p.engine()
+	if err != nil {
+		return nil, nil, err
+	}
+	judges := make([]replay.Judge, runtime.GOMAXPROCS(0))
+	for i := range judges {
+		judges[i] = replay.Native{Engine: e}
+	}
+	return judges, func() error { return nil }, nil
+}
+
+// maxReports bounds the broken entries that are printed: after as many it is
+// clear that the file is at fault, and a log of gigabytes may be all wrong.
+const maxReports = 20
+
+// replayRun is what one run writes.
+type replayRun struct {
+	options replayOptions
+	io      stdio
+	out     *bufio.Writer
+	bar     *progress
+	start   time.Time
+	summary replay.Summary
+	reports int
+	err     error // of writing
+}
+
+// verdictLine is one line of --json. Its keys are a contract.
+type verdictLine struct {
+	ID      string        `json:"id"`
+	Verdict engine.Action `json:"verdict"`
+	Status  int           `json:"status"`
+	Phase   int           `json:"phase"`
+	Score   int           `json:"score"`
+	Rules   []int         `json:"rules"`
+	Screen  string        `json:"screen"`
+}
+
+// add takes in one result.
+func (r *replayRun) add(result replay.Result) error {
+	r.summary.Add(result)
+	r.bar.update()
+	if result.Err != nil {
+		r.report(result.Err)
+		return r.err
+	}
+	o := result.Outcome
+	if o.Err != nil {
+		r.report(fmt.Errorf("%s: internal error: %w", result.Entry.Position, o.Err))
+	}
+	if r.options.json {
+		line, err := json.Marshal(verdictLine{
+			ID: result.Entry.ID, Verdict: o.Action, Status: o.Status, Phase: o.Phase,
+			Score: o.Score, Rules: append([]int{}, o.Rules...), Screen: o.Screen,
+		})
+		r.fail(err)
+		_, err = r.out.Write(append(line, '\n'))
+		r.fail(err)
+	}
+	return r.err
+}
+
+// report prints an error of one entry or source.
+func (r *replayRun) report(err error) {
+	if r.reports++; r.reports > maxReports {
+		return
+	}
+	r.bar.clear()
+	fmt.Fprintf(r.io.err, "tabard replay: %s\n", err)
+	if r.reports == maxReports {
+		fmt.Fprintln(r.io.err, "tabard replay: further entries of that kind are only counted")
+	}
+}
+
+// fail keeps the first error of writing.
+func (r *replayRun) fail(err error) {
+	if r.err == nil {
+		r.err = err
+	}
+}
+
+// finish prints what is done, also after an error, and gives the exit code.
+func (r *replayRun) finish(policy string, err error) (int, error) {
+	s := &r.summary
+	if !r.options.json {
+		fmt.Fprintf(r.out, "policy: %s\nengine: %s\n\n", policy, r.options.engine)
+		r.fail(s.Write(r.out))
+	}
+	r.fail(r.out.Flush())
+	seconds := time.Since(r.start).Seconds()
+	fmt.Fprintf(r.io.err, "requests: %d in %.1f s, %.0f a second; broken entries: %d\n", s.Requests, seconds, float64(s.Requests)/seconds, s.Broken)
+	hits := s.Count(engine.Block)
+	if r.options.failOn == "detect" {
+		hits += s.Count(engine.Detect)
+	}
+	switch {
+	case err != nil || r.err != nil:
+		return exitFail, errors.Join(err, r.err)
+	case s.Failed > 0:
+		return exitFail, fmt.Errorf("sources that could not be read to their end: %d", s.Failed)
+	case s.Errors > 0:
+		return exitFail, fmt.Errorf("verdicts made by an internal error: %d", s.Errors)
+	case r.options.failOn != "" && hits > 0:
+		return exitHit, nil
+	}
+	return exitOK, nil
+}
