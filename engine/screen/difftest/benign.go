@@ -41,7 +41,7 @@ func pick[T any](r *rand.Rand, list ...T) T { return list[r.IntN(len(list))] }
 // Benign returns a harmless exchange. Every second has a response.
 func Benign(r *rand.Rand) *Case {
 	b := benign{r: r, plain: r.IntN(2) == 0, shape: r}
-	if r.IntN(8) > 0 {
+	if r.IntN(16) > 0 {
 		b.shape = rand.New(rand.NewPCG(r.Uint64N(clientCount), 1))
 	}
 	c := &Case{Name: "benign", Peer: b.peer(), Method: "GET", Protocol: pick[Text](r, "HTTP/1.1", "HTTP/1.1", "HTTP/2.0"), Target: b.target()}
@@ -52,7 +52,7 @@ func Benign(r *rand.Rand) *Case {
 	case 2:
 		c.Headers = append(c.Headers, Field{"X-Requested-With", "XMLHttpRequest"})
 	}
-	if r.IntN(8) == 0 {
+	if r.IntN(20) == 0 {
 		r.Shuffle(len(c.Headers), func(i, j int) { c.Headers[i], c.Headers[j] = c.Headers[j], c.Headers[i] })
 	}
 	if r.IntN(2) == 0 {
@@ -77,12 +77,14 @@ func (b benign) value() string {
 	switch n := b.r.IntN(10); {
 	case n < 3:
 		return strconv.Itoa(b.r.IntN(100000))
-	case n < 6:
+	case n < 5:
 		return b.word()
+	case n < 6:
+		return pick(b.r, b.word(), strings.ToUpper(b.word()))
 	case n < 7 || b.plain:
 		return b.word() + strconv.Itoa(b.r.IntN(1000))
 	case n < 8:
-		return b.word() + "+" + b.word() + "+" + b.word()
+		return b.word() + pick(b.r, "+", "+", "++") + b.word() + "+" + b.word()
 	case n < 9:
 		return fmt.Sprintf("%x-%x", b.r.Uint32(), b.r.Uint32())
 	default:
@@ -129,7 +131,7 @@ func (b benign) headers() []Field {
 		{"Connection", pick[Text](shape, "keep-alive", "close")},
 		{"Cache-Control", pick[Text](shape, "no-cache", "max-age=0")},
 		{"Referer", Text("https://shop.example/" + b.word())},
-		{"Origin", "https://shop.example"},
+		{"Origin", pick[Text](r, "https://shop.example", "https://shop.example", "https://other.example")},
 		{"Cookie", Text(b.pairs(1+r.IntN(3), "; "))},
 		{"DNT", "1"},
 		{"Upgrade-Insecure-Requests", "1"},
@@ -148,7 +150,7 @@ func (b benign) headers() []Field {
 }
 
 func (b benign) body(c *Case) {
-	c.Method = pick[Text](b.r, "POST", "POST", "POST", "PUT", "PATCH")
+	c.Method = pick[Text](b.r, "POST", "POST", "POST", "POST", "POST", "POST", "POST", "PUT", "PATCH")
 	contentType := Text("application/json")
 	switch b.r.IntN(5) {
 	case 0, 1:

@@ -31,12 +31,20 @@ type Rules struct {
 }
 
 // Inputs are the TX variables that the engine sets before phase 1 and that
-// differ from exchange to exchange, for a case; see engine.Exchange.
+// differ from exchange to exchange; see engine.Exchange. The client's port
+// decides about them, so that a case says it all.
 func Inputs(c *Case) [][2]string {
+	tls, scheme, route := "1", "https", ""
+	if c.Peer.Port()%4 == 3 {
+		tls, scheme = "0", "http"
+	}
+	if c.Peer.Port()%8 > 5 {
+		route = "inner"
+	}
 	return [][2]string{
-		{"tabard_proxy_route", ""},
-		{"tabard_tls", "1"},
-		{"tabard_scheme", "https"},
+		{"tabard_proxy_route", route},
+		{"tabard_tls", tls},
+		{"tabard_scheme", scheme},
 		{"tabard_grpc", grpc(c)},
 	}
 }
@@ -292,19 +300,20 @@ func speaks(m types.MatchedRule) bool {
 func logged(m types.MatchedRule) Logged {
 	out := Logged{ID: m.Rule().ID()}
 	for _, d := range m.MatchedDatas() {
-		out.Data = append(out.Data, fmt.Sprintf("%s:%q=%q msg %q data %q", d.Variable().Name(), d.Key(), d.Value(), d.Message(), d.Data()))
+		out.Values = append(out.Values, fmt.Sprintf("%s:%q=%q", d.Variable().Name(), d.Key(), d.Value()))
+		if d.Message() != "" || d.Data() != "" {
+			out.Messages = append(out.Messages, fmt.Sprintf("%q %q", d.Message(), d.Data()))
+		}
 	}
-	// Coraza walks its maps in random order.
-	slices.Sort(out.Data)
+	// Coraza walks its maps in random order, and a message hangs on whatever
+	// value came last.
+	slices.Sort(out.Values)
+	slices.Sort(out.Messages)
 	return out
 }
 
-// scoreNames are the variables of CRS that count findings.
-var scoreNames = func() []string {
-	names := []string{
-		"anomaly_score", "sql_injection_score", "xss_score", "rfi_score", "lfi_score", "rce_score", "php_injection_score",
-		"http_violation_score", "session_fixation_score", "sql_error_match",
-	}
+// scoreNames are the variables from which the engine takes a verdict's scores.
+var scoreNames = func() (names []string) {
 	for level := 1; level <= 4; level++ {
 		for _, direction := range []string{"inbound", "outbound"} {
 			names = append(names, direction+"_anomaly_score_pl"+strconv.Itoa(level))
@@ -364,11 +373,11 @@ type Phase struct {
 	Err       string
 }
 
-// Logged is what a rule that logs says: variable, key, value, message and
-// data for each value that matched, in no order of their own.
+// Logged is what a rule that logs says, sorted: the values that matched, each
+// with variable and key, and the messages with their data.
 type Logged struct {
-	ID   int
-	Data []string
+	ID               int
+	Values, Messages []string
 }
 
 // State is what a phase leaves behind that decides about bodies.
@@ -402,13 +411,15 @@ func (p *Phase) differsFrom(want *Phase, messages bool) string {
 			return fmt.Sprintf("TX variables: %q, and Coraza alone %q", without(p.Variables, want.Variables), without(want.Variables, p.Variables))
 		}
 		if !slices.EqualFunc(p.Logged, want.Logged, Logged.equal) {
-			return fmt.Sprintf("log: %v, and Coraza alone %v", p.Logged, want.Logged)
+			return logDifference(p.Logged, want.Logged)
 		}
 	}
 	return ""
 }
 
-func (l Logged) equal(m Logged) bool { return l.ID == m.ID && slices.Equal(l.Data, m.Data) }
+func (l Logged) equal(m Logged) bool {
+	return l.ID == m.ID && slices.Equal(l.Values, m.Values) && slices.Equal(l.Messages, m.Messages)
+}
 
 // lists says which ids only one of two lists has.
 func lists(got, want any) string {
@@ -431,4 +442,13 @@ func without[T cmp.Ordered](a, b []T) (out []T) {
 		out = append(out, v)
 	}
 	return out
+}
+
+func logDifference(got, want []Logged) string {
+	for i, l := range got {
+		if i >= len(want) || !l.equal(want[i]) {
+			return fmt.Sprintf("log: %+v, and Coraza alone %+v", l, want[min(i, len(want)):])
+		}
+	}
+	return fmt.Sprintf("log: missing %+v", want[len(got):])
 }
