@@ -34,7 +34,7 @@ type benign struct {
 
 // clientCount is how many clients, each with headers of its own, send most of
 // the traffic: real traffic repeats header sets and changes values.
-const clientCount = 40
+const clientCount = 24
 
 func pick[T any](r *rand.Rand, list ...T) T { return list[r.IntN(len(list))] }
 
@@ -130,7 +130,7 @@ func (b benign) headers() []Field {
 		{"Accept-Encoding", pick[Text](shape, "gzip", "gzip, deflate, br", "gzip, deflate, br, zstd", "identity")},
 		{"Connection", pick[Text](shape, "keep-alive", "close")},
 		{"Cache-Control", pick[Text](shape, "no-cache", "max-age=0")},
-		{"Referer", Text("https://shop.example/" + b.word())},
+		{"Referer", pick[Text](r, "https://shop.example/", "https://shop.example/apple", "https://other.example/x?y=1")},
 		{"Origin", pick[Text](r, "https://shop.example", "https://shop.example", "https://other.example")},
 		{"Cookie", Text(b.pairs(1+r.IntN(3), "; "))},
 		{"DNT", "1"},
@@ -172,13 +172,13 @@ func (b benign) json(depth int) string {
 		return strconv.Quote(strings.ReplaceAll(b.value(), "%40", "@"))
 	case n < 4 && depth > 0:
 		return pick(b.r, "true", "false", "null", "0", "12.5")
-	case n < 6 && depth > 0 || depth > 3:
+	case n < 6 && depth > 0 || depth > 1:
 		return strconv.Itoa(b.r.IntN(1000))
 	case n < 7:
 		return "[" + b.json(depth+1) + "," + b.json(depth+1) + "]"
 	}
 	var list []string
-	for i := range 1 + b.r.IntN(5) {
+	for i := range 1 + b.r.IntN(4) {
 		list = append(list, strconv.Quote(b.word()+strconv.Itoa(i))+":"+b.json(depth+1))
 	}
 	return "{" + strings.Join(list, ",") + "}"

@@ -45,16 +45,15 @@ func (m *Mix) Next() *Case {
 }
 
 func (m *Mix) pick() *Case {
-	n := m.r.IntN(10)
-	switch {
-	case n < 2 && m.next < len(m.given):
+	switch n := m.r.IntN(100); {
+	case n < 14 && m.next < len(m.given):
 		m.next++
 		return m.given[m.next-1]
-	case n < 4 && len(m.given) > 0:
+	case n < 30 && len(m.given) > 0:
 		return Mutate(m.r, m.any(), m.any())
-	case n == 4 && len(m.given) > 0:
+	case n < 36 && len(m.given) > 0:
 		return Envelop(m.r, m.any(), Benign(m.r))
-	case n == 5 && len(m.recent) > 0:
+	case n < 50 && len(m.recent) > 0:
 		return Mutate(m.r, m.recent[m.r.IntN(len(m.recent))], m.recent[m.r.IntN(len(m.recent))])
 	}
 	c := Benign(m.r)
