@@ -349,7 +349,7 @@ func (x *Exchange) after(stop *types.Interruption) {
 	}
 	x.verdict.Action, x.verdict.Reason, x.verdict.Phase = Block, ReasonRule, x.phase
 	x.verdict.Rule = stop.RuleID
-	x.verdict.Status = or(x.engine.policy.BlockResponse.Status, or(stop.Status, 403))
+	x.verdict.Status = or(x.engine.policy.BlockResponse.Status, finalStatus(stop.Status))
 	x.verdict.Redirect = ""
 	if stop.Action == "redirect" {
 		x.verdict.Redirect = stop.Data

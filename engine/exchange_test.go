@@ -437,6 +437,12 @@ func TestBlockResponse(t *testing.T) {
 			}
 		})
 	}
+	for _, status := range []string{"0", "99", "101", "1000"} {
+		t.Run("a rule's status that ends no response is 403: "+status, func(t *testing.T) {
+			x := newEngine(t, "directives: [{inline: 'SecAction \"id:9,phase:1,deny,status:"+status+"\"'}]").Begin(engine.Conn{})
+			require.Equal(t, 403, x.RequestHeaders(get("/"), true).Status)
+		})
+	}
 	t.Run("a redirect names its target", func(t *testing.T) {
 		x := newEngine(t, "directives:\n  - inline: 'SecRule ARGS:q \"@streq a\" \"id:9,phase:1,redirect:https://example.com/no\"'\n").Begin(engine.Conn{})
 		x.RequestHeaders(get("/?q=a"), true)

@@ -61,6 +61,8 @@ func TestWrongPolicies(t *testing.T) {
 		{"a media type that is none", "content_types: [json]\n", `p.yaml:1:17: content_types[0] is not a media type pattern: "json", write it as application/json, application/*+json or text/*`},
 		{"a limit over what a VM can hold", "request_body: {limit_bytes: 999999999}\n", `p.yaml:1:29: request_body.limit_bytes must be between 1 and 67108864`},
 		{"more trusted hops than anybody has", "client_address: {trusted_hops: 99}\n", `p.yaml:1:32: client_address.trusted_hops must be between 0 and 16`},
+		{"a mode behind the policy's back", "directives:\n  - inline: |\n      # mine\n      secRuleEngine Off\n", `p.yaml:4:7: secRuleEngine is for the policy to set, write mode: block or mode: detect in the policy`},
+		{"an audit log with all secrets", "directives: [{inline: SecAuditEngine On}]\n", `p.yaml:1:23: SecAuditEngine is for the policy to set, remove it: the engine writes audit lines of its own, without secrets`},
 		{"a regular expression that does not compile", "directives:\n  - inline: 'SecRule ARGS \"@rx (\" \"id:1,phase:2,pass\"'\n", `p.yaml:2:13: operator @rx: bad regular expression: missing closing )`},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -76,9 +78,11 @@ func TestWrongPolicies(t *testing.T) {
 func TestNewNamesThePlaceInAFile(t *testing.T) {
 	files := fstest.MapFS{
 		"own/a.conf":  {Data: []byte("# mine\nSecRule ARGS \"@rx x\" \\\n    \"id:1,phase:2,log,deny,t:lowrcase\"\n")},
+		"limit.conf":  {Data: []byte("# mine\nSecRequestBodyLimit 10\n")},
 		"bad/ip.list": {Data: []byte("192.0.2.1\n# comment\n300.1.1.1\n")},
 	}
 	for _, tc := range []struct{ name, policy, want string }{
+		{"a limit behind the policy's back", "directives: [{file: limit.conf}]", "limit.conf:2:1: SecRequestBodyLimit is for the policy to set, write request_body: {limit_bytes: ...} in the policy"},
 		{"an unknown transformation", "directives: [{file: own/*.conf}]", `own/a.conf:3:30: unknown transformation "lowrcase", did you mean "lowercase"?`},
 		{"a line of an address set that is no address", "ip: {block_files: [bad/ip.list]}", "bad/ip.list:3:1: "},
 		{"an address set that is not there", "ip: {block_files: [nowhere.list]}", `address set "nowhere.list"`},

@@ -19,6 +19,15 @@ func (x *Exchange) BlockResponse() (status int, h Headers, body []byte) {
 	return status, h, []byte(text)
 }
 
+// finalStatus is a rule's status, or 403 when it is none that can end a response:
+// Coraza takes any number, and no runner could send 99 or 101.
+func finalStatus(status int) int {
+	if status < 200 || status > 599 {
+		return 403
+	}
+	return status
+}
+
 func (x *Exchange) blockBody(status int) (contentType, body string) {
 	own := x.engine.policy.BlockResponse
 	id, code := x.verdict.TransactionID, strconv.Itoa(status)

@@ -91,6 +91,9 @@ func (c *compiler) load(s settings, sources []seclang.Source, files fs.FS) (*rul
 	if err != nil {
 		return nil, c.translate(err)
 	}
+	if err := checkReserved(directives); err != nil {
+		return nil, c.translate(err)
+	}
 	positions := seclang.RulePositions(directives)
 	if err := c.checkExclusions(s.exclusions, directives, positions); err != nil {
 		return nil, err

@@ -10,11 +10,14 @@ import (
 	"tabard/engine/seclang"
 )
 
+// settingsSource is the name of the text that sets what the policy says.
+const settingsSource = "tabard settings"
+
 // sources returns the texts of a rule set in the order Coraza reads them:
 // settings, CRS's initialisation, our families, one's own rules, CRS's
 // detection rules and verdicts, and last what changes rules that exist.
 func (c *compiler) sources(s settings) []seclang.Source {
-	out := []seclang.Source{{Name: "tabard settings", Text: settingsText(s)}}
+	out := []seclang.Source{{Name: settingsSource, Text: settingsText(s)}}
 	if s.crsEnabled() {
 		out = append(out, seclang.Source{Name: "tabard crs setup", Text: crsSetupText(s.crs)})
 	}
