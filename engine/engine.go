@@ -19,8 +19,7 @@ type Engine struct {
 	redactor redactor
 	now      func() time.Time
 	newID    func() string
-	log      func(string)
-	warnings []string
+	reports  reports
 
 	hits, disagreements atomic.Uint64
 }
@@ -43,10 +42,6 @@ func WithClock(now func() time.Time) Option { return func(e *Engine) { e.now = n
 // WithIDs gives the engine another source of transaction ids.
 func WithIDs(newID func() string) Option { return func(e *Engine) { e.newID = newID } }
 
-// WithLog gives the engine a place for lines about itself; without it they are
-// dropped. log must be safe for concurrent use.
-func WithLog(log func(line string)) Option { return func(e *Engine) { e.log = log } }
-
 // New compiles the policy's rule sets. rules holds the files that directives
 // name: CRS under "@owasp_crs/", our own under "@tabard/" and the user's.
 //
@@ -57,7 +52,7 @@ func New(policy Policy, rules fs.FS, opts ...Option) (*Engine, error) {
 	if err := policy.validate(); err != nil {
 		return nil, err
 	}
-	e := &Engine{policy: policy, redactor: newRedactor(policy.Redact), now: time.Now, newID: randomID, log: func(string) {}}
+	e := &Engine{policy: policy, redactor: newRedactor(policy.Redact), now: time.Now, newID: randomID}
 	for _, opt := range opts {
 		opt(e)
 	}
@@ -70,7 +65,9 @@ func New(policy Policy, rules fs.FS, opts ...Option) (*Engine, error) {
 		}
 		e.variants = append(e.variants, variant{settings: s, rules: set, inputs: ruleVariables(s)})
 	}
-	e.warnings = c.warnings
+	for _, w := range c.warnings {
+		e.reports.add(w)
+	}
 	return e, nil
 }
 

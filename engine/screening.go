@@ -3,6 +3,7 @@ package engine
 import (
 	"slices"
 	"strconv"
+	"sync"
 	"sync/atomic"
 
 	"tabard/engine/operators"
@@ -73,23 +74,50 @@ func (e *Engine) sampled() bool {
 }
 
 // disagree switches a screener off that Coraza has contradicted, empties its
-// memo, counts and logs.
+// memo, counts and reports.
 func (e *Engine) disagree(x *Exchange) {
 	s := x.variant.rules.screener
 	s.off.Store(true)
 	s.Clear()
 	e.disagreements.Add(1)
-	e.log("screener and Coraza disagree on transaction " + x.verdict.TransactionID + " in phase " + strconv.Itoa(x.phase) +
-		"; the screener is off until the policy is loaded again")
+	e.reports.add("the screener and Coraza disagree about phase " + strconv.Itoa(x.phase) + " of transaction " +
+		x.verdict.TransactionID + " (key " + x.screen.Describe(x.phase) + "); the screener is off until the policy is loaded again")
 }
 
-// Disagreements is how often shadow sampling found the screener wrong. Each
-// one has switched a screener off. Safe for concurrent use.
+// Disagreements is how often Coraza has contradicted the screener. Each one
+// has switched a screener off. Safe for concurrent use.
 func (e *Engine) Disagreements() int { return int(e.disagreements.Load()) }
 
-// Warnings are what New accepted but a rule author should know, each with its
-// place, such as a directive that leaves no screener.
-func (e *Engine) Warnings() []string { return e.warnings }
+// Reports returns, once each, the lines that the engine has to say about
+// itself since the last call, for a log: directives that leave no screener,
+// each with its place, and disagreements. Safe for concurrent use.
+func (e *Engine) Reports() []string { return e.reports.take() }
+
+// reports keeps lines until somebody takes them.
+type reports struct {
+	mu    sync.Mutex
+	lines []string
+}
+
+// maxReports bounds the lines when nobody takes them. There is at most one
+// warning and one disagreement a rule set.
+const maxReports = 2 * maxRuleSets
+
+func (r *reports) add(line string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.lines) < maxReports {
+		r.lines = append(r.lines, line)
+	}
+}
+
+func (r *reports) take() []string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	lines := r.lines
+	r.lines = nil
+	return lines
+}
 
 // compileScreener builds the screener of a rule set; a set that it cannot
 // model runs in Coraza alone, with a warning that says why.
