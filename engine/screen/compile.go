@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -58,17 +59,23 @@ type compiler struct {
 	writers   []writer
 	ctls      []*seclang.Ctl
 	constants map[string]string
-	nodes     map[string]int32
+	// rule, link and inAction are the place that is being compiled.
+	rule     *seclang.Rule
+	link     int
+	inAction bool
+	nodes    map[string]int32
 
-	reads                     map[string]bool // variables of TX that are read
-	readsAllTX, readsCaptures bool
-	staleRule                 bool   // a message of another rule is read
-	skipAfter                 string // the marker that the walk looks for
+	readings      []read // of TX, by dynamic rules
+	readsCaptures bool   // some rule reads what another may have captured
+	staleRule     bool   // a message of another rule is read
+	skipAfter     string // the marker that the walk looks for
 }
 
 // rule is a rule that is not static and not passed over by a static one.
 type rule struct {
 	id, phase int
+	at        int // index in the table
+	local     *local
 	links     []*link
 	// removable: Coraza may be told to leave it out. settled: its values are
 	// there before a body is read.
@@ -93,7 +100,7 @@ func Compile(t *seclang.Table, o Options) (*Screener, error) {
 		return nil, fmt.Errorf("%v: SecRxPreFilter: Coraza's @rx then misses matches, write Off", s.Pos)
 	}
 	c := &compiler{
-		table: t, options: o, constants: map[string]string{}, nodes: map[string]int32{}, reads: map[string]bool{},
+		table: t, options: o, constants: map[string]string{}, nodes: map[string]int32{},
 		budget: dfa.NewBudget(orInt(o.StateBudget, defaultStateBytes)),
 		s:      &Screener{limits: limits(t, o.Limits), nodes: []node{{}}, scoring: map[int]bool{}},
 	}
@@ -161,7 +168,7 @@ func (c *compiler) noMemo(r *seclang.Rule, why string) {
 // add compiles a dynamic rule.
 func (c *compiler) add(at, phase int) {
 	r := c.table.Rules[at]
-	out := &rule{id: r.ID, phase: phase, hazard: c.hazardous(at, phase)}
+	out := &rule{id: r.ID, at: at, phase: phase, hazard: c.hazardous(at, phase)}
 	for n := range 1 + len(r.Chain) {
 		l := c.newLink(r, n, phase)
 		out.links = append(out.links, l)
@@ -178,7 +185,7 @@ func (c *compiler) add(at, phase int) {
 	out.reports = reports(r)
 	for _, l := range out.links {
 		out.keyed = out.keyed || l.kind == pure || l.kind == opaque || l.kind == mixed || l.kind == foreign || l.ctl || l.foreignAct || len(l.inputs)+len(l.operands) > 0
-		out.values = out.values || l.readsMatch
+		out.values = out.values || l.readsMatch || l.readsCaptures
 		if l.scores && l.kind != always {
 			c.s.scoring[r.ID] = true
 		}
@@ -232,10 +239,32 @@ func readsEmpty(targets []seclang.Target) bool {
 	return false
 }
 
-// noteRead notes that a variable of TX is read somewhere.
-func (c *compiler) noteRead(name string) {
-	c.reads[strings.ToLower(name)] = true
-	c.readsCaptures = c.readsCaptures || isCapture(name)
+// noteRead notes that a variable of TX is read.
+func (c *compiler) noteRead(name string, s *sources) {
+	if isCapture(name) {
+		if c.fresh(name) {
+			s.captures = true
+		} else {
+			c.readsCaptures = true
+		}
+	}
+	c.readings = append(c.readings, read{rule: c.rule.ID, name: strings.ToLower(name)})
+}
+
+// notePattern notes that variables of TX are read by a pattern, or all of them.
+func (c *compiler) notePattern(t seclang.Target) {
+	r := read{rule: c.rule.ID, re: regexp.MustCompile("")}
+	if re, err := regexp.Compile(t.Pattern); t.IsPattern && err == nil {
+		r.re, r.prefix = re, literalPrefix(t.Pattern)
+	}
+	c.readings = append(c.readings, r)
+}
+
+// isRead says whether a dynamic rule reads the variable.
+func (c *compiler) isRead(name string) bool {
+	return slices.ContainsFunc(c.readings, func(r read) bool {
+		return r.name == name || r.re != nil && r.re.MatchString(name)
+	})
 }
 
 func limits(t *seclang.Table, given bodies.Limits) bodies.Limits {
@@ -271,7 +300,7 @@ func (c *compiler) finish() (*Screener, error) {
 	s := c.s
 	for i, name := range c.options.Inputs {
 		s.inputs = append(s.inputs, strings.ToLower(name))
-		if c.readsAllTX || c.reads[s.inputs[i]] {
+		if c.isRead(s.inputs[i]) {
 			s.keyed = append(s.keyed, i)
 		}
 	}
@@ -279,6 +308,7 @@ func (c *compiler) finish() (*Screener, error) {
 	for i, r := range s.rules {
 		r.values = r.values || c.readsCaptures && r.groups
 		r.groups = !r.whole && groupsEnough(r)
+		r.local = c.findLocal(c.table.Rules[r.at], r)
 		c.place(int32(i), r, builder)
 	}
 	for k := range s.kinds {
@@ -291,6 +321,7 @@ func (c *compiler) finish() (*Screener, error) {
 	if s.noMemo == "" && c.options.MemoBytes < 0 {
 		s.noMemo = "it is switched off"
 	}
+	s.staleCaptures = c.readsCaptures
 	s.memo = newMemo(orInt(c.options.MemoBytes, defaultMemoBytes))
 	s.pool = sync.Pool{New: func() any { return s.newExchange() }}
 	return s, nil

@@ -31,6 +31,7 @@ type Exchange struct {
 	whole  bool   // the elements of the request's body are all there
 	skips  [5][]int
 
+	text    []byte
 	values  []string // of the present element: its distinct texts
 	classes []transform.Flags
 	at      []uint16 // by node: which of the texts

@@ -43,6 +43,9 @@ func (x *Exchange) weigh(i int32, bodyDoubt bool) {
 // addRule adds a rule whose first link matches, or may match, to the key (I1).
 // What is known to have no effect at all is left out.
 func (x *Exchange) addRule(i int32, r *rule, matches []match) {
+	if r.local != nil && !x.passes(r, matches) {
+		return
+	}
 	start, certain, effect := len(x.key), true, false
 	x.key = binary.AppendUvarint(append(x.key, 0xfd), uint64(i))
 	for n, l := range r.links {
@@ -89,7 +92,7 @@ func (x *Exchange) addRule(i int32, r *rule, matches []match) {
 			return
 		}
 		x.addInputs(l.inputs)
-		effect = effect || l.effect || l.capture
+		effect = effect || l.effect || l.capture && x.s.staleCaptures
 	}
 	switch {
 	case certain && r.reports:

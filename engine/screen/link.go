@@ -41,6 +41,8 @@ type link struct {
 	// effect: a match writes TX or settings. counted: the number of matches
 	// counts. readsMatch: what has matched is read.
 	effect, counted, readsMatch bool
+	// readsCaptures: what the rule itself has captured is read.
+	readsCaptures bool
 	// scores: a match adds to an anomaly score, which verdicts show (I3).
 	scores bool
 	// foreignAct and ctl: what it does when it matches makes the exchange
@@ -53,6 +55,7 @@ type link struct {
 // sources sums up what some text or target reads.
 type sources struct {
 	static, state, request, matched, foreign bool
+	captures                                 bool // of the same rule
 }
 
 // macros adds what a text with macros reads. inputs are the values of the
@@ -98,7 +101,7 @@ func (c *compiler) readTX(name string, s *sources) {
 		s.static = true
 	default:
 		s.state = true
-		c.noteRead(name)
+		c.noteRead(name, s)
 	}
 }
 
@@ -133,7 +136,9 @@ func (c *compiler) ruleMacro(key string, l *seclang.Link, s *sources) []target {
 func (c *compiler) newLink(r *seclang.Rule, i int, phase int) *link {
 	l := linkOf(r, i)
 	out := &link{multi: l.MultiMatch, capture: l.Capture, literalArg: true}
+	c.rule, c.link, c.inAction = r, i, true
 	c.actions(l, out)
+	c.inAction = false
 	if l.Operator == nil {
 		return out
 	}
@@ -155,6 +160,7 @@ func (c *compiler) newLink(r *seclang.Rule, i int, phase int) *link {
 		out.readsMatch = out.readsMatch || s.matched
 		s.foreign = s.foreign || s.matched && i == 0
 	}
+	out.readsCaptures = out.readsCaptures || s.captures
 	if len(out.transforms) > 0 {
 		c.s.confused |= out.mask
 	}
@@ -273,7 +279,7 @@ func (c *compiler) targetTX(t seclang.Target, s *sources) {
 	}
 	// Any name may be among those read.
 	s.state = true
-	c.readsAllTX = true
+	c.notePattern(t)
 	for _, name := range bodyVariables {
 		re, err := regexp.Compile(t.Pattern)
 		s.foreign = s.foreign || !t.IsPattern || err != nil || re.MatchString(name)
@@ -300,6 +306,7 @@ func (c *compiler) actions(l *seclang.Link, out *link) {
 			out.inputs = append(out.inputs, c.macros(a.SetVar.Key, l, &s)...)
 			out.inputs = append(out.inputs, c.macros(a.SetVar.Value, l, &s)...)
 			out.readsMatch = out.readsMatch || s.matched
+			out.readsCaptures = out.readsCaptures || s.captures
 			out.foreignAct = out.foreignAct || s.foreign
 			out.counted = out.counted || accumulates(a.SetVar)
 			out.scores = out.scores || accumulates(a.SetVar) && strings.Contains(strings.ToLower(a.Arg), "anomaly_score")

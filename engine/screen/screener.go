@@ -22,6 +22,8 @@ type Screener struct {
 	memo      *memo
 	scoring   map[int]bool // rules by id that add to a score for what is in the request
 	noMemo    string
+	// staleCaptures: some rule reads what another may have captured.
+	staleCaptures bool
 	// confused are the kinds of which some rule looks at transformed values.
 	confused bodies.Set
 	// movesLimit: a rule may change the limit of bodies.

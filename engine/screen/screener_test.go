@@ -81,6 +81,10 @@ func TestAResultIsGivenAgainOnlyWhereTheRulesCannotTellTheDifference(t *testing.
 	count := "SecRule ARGS \"@rx ^n\" \"id:1,phase:1,pass,nolog,setvar:tx.n=+1\"\nSecRule TX:n \"@ge 2\" \"id:2,phase:1,deny,log\""
 	copied := "SecRule ARGS:name \"@rx ^(.+)$\" \"id:1,phase:1,pass,nolog,capture,setvar:tx.who=%{tx.1}\"\nSecRule TX:who \"@streq root\" \"id:2,phase:1,deny,log\""
 	macro := `SecRule REQUEST_METHOD "@streq GET" "id:2,phase:1,pass,nolog,setvar:tx.copy=%{REQUEST_HEADERS.x}"`
+	names := "SecRule REQUEST_HEADERS_NAMES \"@rx ^.*$\" \"id:1,phase:1,deny,log,capture,t:lowercase,setvar:'tx.h_%{tx.0}=/%{tx.0}/',chain\"\n" +
+		"SecRule TX:/^h_/ \"@within /bad/ /worse/\"\n"
+	extension := "SecRule REQUEST_BASENAME \"@rx \\.([a-z]+)$\" \"id:1,phase:1,deny,log,capture,setvar:tx.ext=.%{tx.1}/,chain\"\n" +
+		"SecRule TX:ext \"@within .exe/ .bat/\"\n"
 	for _, c := range []struct {
 		name, rules   string
 		first, second request
@@ -102,6 +106,13 @@ func TestAResultIsGivenAgainOnlyWhereTheRulesCannotTellTheDifference(t *testing.
 			"SecAction \"id:2,phase:1,pass,nolog,setvar:tx.c=1\"\nSecMarker END", get("/?a=y"), get("/?a=x"), RuleFlow},
 		{"a rule that steers past rules that look at the request", "SecRule ARGS:a \"@rx ^x\" \"id:1,phase:1,pass,nolog,skipAfter:END\"\n" +
 			"SecRule ARGS:b \"@rx evil\" \"id:2,phase:1,deny,log\"\nSecMarker END", get("/?a=x1"), get("/?a=x2"), Hit},
+		{"names that a rule takes apart and lets pass", names, get("/", "A", "1"), get("/", "B", "1", "C", "1"), Hit},
+		{"not a name that it does not let pass", names, get("/", "A", "1"), get("/", "Bad", "1"), Miss},
+		{"nor a name that another rule sees", names + `SecRule TX:/h_.*seen/ "@rx ." "id:2,phase:1,deny,log"`, get("/", "A", "1"), get("/", "Xseen", "1"), Miss},
+		{"an extension that a rule lets pass", extension, get("/a.png"), get("/b.css"), Hit},
+		{"not one that it does not let pass", extension, get("/a.png"), get("/b.exe"), Miss},
+		{"nor one that another rule reads", extension + `SecRule TX:ext "@streq .css/" "id:2,phase:1,deny,log"`, get("/a.png"), get("/b.css"), Miss},
+		{"nor one that another rule may have captured", extension + `SecRule TX:1 "@streq css" "id:2,phase:1,deny,log"`, get("/a.png"), get("/b.css"), Miss},
 		{"never time", `SecRule TIME_HOUR "@ge 0" "id:1,phase:1,pass,nolog"`, get("/"), get("/"), RuleForeign},
 		{"never a rule that scores without logging", `SecRule ARGS:a "@rx ^x" "id:1,phase:1,pass,nolog,setvar:tx.anomaly_score=+1"`, get("/?a=y"), get("/?a=x"), RuleMatches},
 		{"never repeated names, which Coraza mixes up", `SecRule REQUEST_COOKIES "@rx evil" "id:1,phase:1,deny,log,t:lowercase"`, get("/?a=1"), get("/", "Cookie", "a=1;a=2"), RepeatedNames},
@@ -203,4 +214,26 @@ func TestStateOfKnowsCorazasTransactions(t *testing.T) {
 	require.Equal(t, State{Known: true, RequestBodyAccess: true, ForceRequestBody: true, RequestProcessor: "JSON"}, StateOf(r.tx))
 	require.Equal(t, State{}, StateOf("no transaction"))
 	require.Equal(t, State{}, StateOf(nil))
+}
+
+func TestExchangesOfManyGoroutinesShareAScreener(t *testing.T) {
+	p := own(t, Options{MemoBytes: 20_000}, "SecRule ARGS:a \"@rx ^x(.)\" \"id:1,phase:1,pass,nolog,capture,setvar:tx.a=%{tx.1}\"\n"+
+		"SecRule TX:a \"@streq 7\" \"id:2,phase:2,deny,log\"\nSecRule ARGS \"@rx (?i)e+vil\" \"id:3,phase:2,deny,log\"")
+	done := make(chan string)
+	for n := range 4 {
+		go func() {
+			for i := range 300 {
+				q := get(fmt.Sprintf("/?a=x%d&b=%d", (i+n)%10, i))
+				want := p.plain(q)
+				if got, _, _ := p.screenedRun(q); !slices.Equal(got.ids, want.ids) || got.stop != want.stop {
+					done <- fmt.Sprint(q, want, got)
+					return
+				}
+			}
+			done <- ""
+		}()
+	}
+	for range 4 {
+		require.Empty(t, <-done)
+	}
 }
