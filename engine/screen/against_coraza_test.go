@@ -235,7 +235,27 @@ func differentialSets(t *testing.T) []difftest.Rules {
 	for level := 1; level <= 4; level++ {
 		out = append(out, crsRules(level))
 	}
-	return append(out, ownRules(t))
+	return append(out, ownRules(t), familyRules())
+}
+
+// familyRules are our own families over CRS, each with something to say about
+// some of the traffic.
+func familyRules() difftest.Rules {
+	r := crsRules(1)
+	r.Name = "families"
+	r.Files = rules.Overlay(fstest.MapFS{
+		operators.AllowSetFile: {Data: []byte("10.3.128.0/17\n")}, operators.BlockSetFile: {Data: []byte("10.3.0.0/16\n")},
+	})
+	r.Routes = []map[string]string{
+		{"tabard_route": "api", "tabard_jwt": "detect", "tabard_jwt_max_bytes": "64", "tabard_ip": "on", "tabard_mime": ""},
+		{
+			"tabard_route": "typed", "tabard_jwt": "off", "tabard_jwt_max_bytes": "8192", "tabard_ip": "on",
+			"tabard_mime": "application/json text/* application/x-www-form-urlencoded",
+		},
+	}
+	families := seclang.Source{Name: "families", Text: "Include @tabard/ip/*.conf\nInclude @tabard/api/*.conf\nInclude @tabard/auth/*.conf"}
+	r.Sources = slices.Insert(r.Sources, len(r.Sources)-1, families)
+	return r
 }
 
 // ownRules are SecLang text of our own, as a user may write it.
@@ -243,7 +263,7 @@ func ownRules(t *testing.T) difftest.Rules {
 	text, err := os.ReadFile("testdata/own.conf")
 	require.NoError(t, err)
 	return difftest.Rules{
-		Name: "own", Files: ruleFiles(), ResponseTypes: inspectedTypes, Constants: settingVariables,
+		Name: "own", Files: ruleFiles(), ResponseTypes: inspectedTypes, Routes: []map[string]string{settingVariables},
 		// base.conf's default actions would be set twice.
 		Sources: []seclang.Source{{Name: "settings", Text: engineSettings}, {Name: "own", Text: string(text)}},
 	}
@@ -263,7 +283,7 @@ func crsRules(level int) difftest.Rules {
 		crsSetting(900110, "tx.inbound_anomaly_score_threshold=5',setvar:'tx.outbound_anomaly_score_threshold=4") +
 		crsSetting(900120, "tx.early_blocking=0") + "Include @owasp_crs/REQUEST-90*.conf"
 	return difftest.Rules{
-		Name: "pl" + pl, Files: ruleFiles(), ResponseTypes: inspectedTypes, Constants: settingVariables,
+		Name: "pl" + pl, Files: ruleFiles(), ResponseTypes: inspectedTypes, Routes: []map[string]string{settingVariables},
 		Sources: []seclang.Source{
 			{Name: "settings", Text: engineSettings},
 			{Name: "setup", Text: setup},
@@ -294,15 +314,15 @@ func parseSet(t *testing.T, set difftest.Rules) (*seclang.Table, Options) {
 	require.NoError(t, err)
 	table, errs := seclang.Parse(directives, seclang.Known{Operators: operators.Names(), Files: set.Files})
 	require.Empty(t, errs)
-	options := Options{Files: set.Files}
-	for name := range set.Constants {
+	options := Options{Files: set.Files, Operators: operators.Plain(set.Files)}
+	for name := range set.Routes[0] {
 		options.Inputs = append(options.Inputs, name)
 	}
 	slices.Sort(options.Inputs)
 	for _, kv := range difftest.Inputs(&difftest.Case{}) {
 		options.Inputs = append(options.Inputs, kv[0])
 	}
-	// LATE
+	options.Inputs = append(options.Inputs, difftest.BodyInput(&difftest.Case{})[0])
 	return table, options
 }
 
@@ -321,9 +341,6 @@ type subjectExchange struct{ *Exchange }
 
 func (x subjectExchange) Phase1(inputs [][2]string) difftest.Outcome {
 	var list []TXVar
-	for name, value := range settingVariables {
-		list = append(list, TXVar{name, value})
-	}
 	for _, kv := range inputs {
 		list = append(list, TXVar{kv[0], kv[1]})
 	}

@@ -23,11 +23,20 @@ type Rules struct {
 	Name    string
 	Files   fs.FS
 	Sources []seclang.Source
-	// Constants are TX variables that the engine sets the same in every
-	// exchange of the rule set, before phase 1.
-	Constants map[string]string
+	// Routes are the TX variables by which rules see the policy, set before phase
+	// 1, for each route. The client's port decides which route takes a case.
+	Routes []map[string]string
 	// ResponseTypes are the media types of SecResponseBodyMimeType.
 	ResponseTypes []string
+}
+
+// inputs are the TX variables that the engine sets before phase 1: those of the
+// route and those of the connection.
+func (r Rules) inputs(c *Case) (out [][2]string) {
+	for name, value := range r.Routes[int(c.Peer.Port())%len(r.Routes)] {
+		out = append(out, [2]string{name, value})
+	}
+	return append(out, Inputs(c)...)
 }
 
 // Inputs are the TX variables that the engine sets before phase 1 and that
@@ -113,10 +122,7 @@ func (o *Oracle) begin(c *Case) *play {
 	// Every Coraza transaction is one; the engine depends on it, too.
 	tx := o.waf.NewTransactionWithID("differential").(transaction)
 	p := &play{oracle: o, c: c, tx: tx}
-	for name, value := range o.rules.Constants {
-		tx.Variables().TX().Set(name, []string{value})
-	}
-	for _, kv := range Inputs(c) {
+	for _, kv := range o.rules.inputs(c) {
 		tx.Variables().TX().Set(kv[0], []string{kv[1]})
 	}
 	feedRequest(tx, c)

@@ -13,6 +13,8 @@ type Exchange interface {
 	ResponseHeader(name, value string)
 	// Phase1 takes the TX variables that differ from exchange to exchange.
 	Phase1(inputs [][2]string) Outcome
+	// Input takes a TX variable that the engine sets between phases.
+	Input(name, value string)
 	// Phase2 takes what phase 1 left behind, and the body if one is inspected.
 	Phase2(before State, body string) Outcome
 	Phase3(status int, protocol string) Outcome
@@ -93,11 +95,13 @@ func (h *Harness) ask(x Exchange, s *screened, phase int, before State) (out Out
 	c := s.c
 	switch phase {
 	case 1:
-		out = x.Phase1(Inputs(c))
+		out = x.Phase1(h.rules.inputs(c))
 	case 2:
 		for _, t := range c.Trailers {
 			x.RequestHeader(string(t[0]), string(t[1]))
 		}
+		kv := BodyInput(c)
+		x.Input(kv[0], kv[1])
 		out = x.Phase2(before, RequestBody(c, before))
 	case 3:
 		for _, f := range c.Response.Headers {
