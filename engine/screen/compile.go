@@ -102,14 +102,24 @@ func Compile(t *seclang.Table, o Options) (*Screener, error) {
 	c := &compiler{
 		table: t, options: o, constants: map[string]string{}, nodes: map[string]int32{},
 		budget: dfa.NewBudget(orInt(o.StateBudget, defaultStateBytes)),
-		s:      &Screener{limits: limits(t, o.Limits), nodes: []node{{}}, scoring: map[int]bool{}},
+		s:      &Screener{limits: limits(t, o.Limits), nodes: []node{{}}, telling: map[int]bool{}},
 	}
+	c.options.Inputs = make([]string, len(o.Inputs))
+	for i, name := range o.Inputs {
+		c.options.Inputs[i] = strings.ToLower(name)
+	}
+	c.constants["10"] = "" // Coraza prepares one more variable than it captures into
 	for name, value := range o.Constants {
 		c.constants[strings.ToLower(name)] = value
 	}
 	c.collectCtls()
 	c.findStatic()
 	c.windows()
+	for _, r := range t.Rules {
+		if reports(r) {
+			c.s.telling[r.ID] = true
+		}
+	}
 	for phase := 1; phase <= 5; phase++ {
 		c.walk(phase)
 	}
@@ -187,7 +197,7 @@ func (c *compiler) add(at, phase int) {
 		out.keyed = out.keyed || l.kind == pure || l.kind == opaque || l.kind == mixed || l.kind == foreign || l.ctl || l.foreignAct || len(l.inputs)+len(l.operands) > 0
 		out.values = out.values || l.readsMatch || l.readsCaptures
 		if l.scores && l.kind != always {
-			c.s.scoring[r.ID] = true
+			c.s.telling[r.ID] = true
 		}
 		out.groups = out.groups || l.capture
 	}
@@ -299,7 +309,7 @@ func orInt(v, otherwise int) int {
 func (c *compiler) finish() (*Screener, error) {
 	s := c.s
 	for i, name := range c.options.Inputs {
-		s.inputs = append(s.inputs, strings.ToLower(name))
+		s.inputs = append(s.inputs, name)
 		if c.isRead(s.inputs[i]) {
 			s.keyed = append(s.keyed, i)
 		}

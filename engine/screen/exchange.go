@@ -260,14 +260,14 @@ func (x *Exchange) unfit(doubt bool) Reason {
 
 // Learn takes what Coraza did in a phase that was a Miss: all rules that it
 // reports, and the state that it left. clean says that nothing has interrupted
-// or would have, and that no rule of the phase logs; rules that score are found
-// here (I3).
+// or would have, and that no rule of the phase logs; what the rules themselves
+// say about it is checked here (I3).
 func (x *Exchange) Learn(phase int, matched []int, clean bool, after State) {
 	if phase < 1 || phase > 4 || x.ends[phase] == 0 {
 		return
 	}
 	for _, id := range matched {
-		clean = clean && !x.s.scoring[id]
+		clean = clean && !x.s.telling[id]
 	}
 	if !clean || !after.Known || after.EngineOff {
 		x.broken, x.ends[phase] = EarlierPhase, 0

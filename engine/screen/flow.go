@@ -31,6 +31,9 @@ func (c *compiler) hazardous(at, phase int) bool {
 	if a, ok := r.Disruptive(); ok && a.Name == "allow" {
 		return true
 	}
+	if steersUnknown(&r.Link) {
+		return true
+	}
 	if r.Skip == 0 && r.SkipAfter == "" {
 		return false
 	}
@@ -45,6 +48,13 @@ func (c *compiler) hazardous(at, phase int) bool {
 		}
 	}
 	return end > len(c.table.Rules)
+}
+
+// steersUnknown says whether the link has a flow action of a plugin.
+func steersUnknown(l *seclang.Link) bool {
+	return slices.ContainsFunc(l.Actions, func(a seclang.Action) bool {
+		return a.Kind == seclang.Flow && a.Name != "chain" && a.Name != "skip" && a.Name != "skipAfter"
+	})
 }
 
 // landing is the index at which Coraza goes on after a match of the rule: past

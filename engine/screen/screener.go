@@ -20,7 +20,7 @@ type Screener struct {
 	inputs    []string // names of the variables that the engine sets
 	keyed     []int    // those that go into every key
 	memo      *memo
-	scoring   map[int]bool // rules by id that add to a score for what is in the request
+	telling   map[int]bool // rules by id whose match is seen: in a log, a block or a score
 	noMemo    string
 	// staleCaptures: some rule reads what another may have captured.
 	staleCaptures bool

@@ -99,6 +99,9 @@ func (c *compiler) isStaticLink(l *seclang.Link) bool {
 			return false
 		}
 	}
+	if steersUnknown(l) {
+		return false
+	}
 	for _, a := range l.Actions {
 		if a.SetVar != nil && !(c.staticParts(a.SetVar.Key) && c.staticParts(a.SetVar.Value)) {
 			return false
