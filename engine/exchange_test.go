@@ -280,6 +280,8 @@ routes:
 		{"a variable takes no two segments", "GET", "a.example", "/orders/1/2", ""},
 		{"a wildcard takes any name below", "GET", "x.y.api.example:8443", "/", "wild"},
 		{"a wildcard does not take the name itself", "GET", "api.example", "/", ""},
+		{"a path may end in a slash", "GET", "a.example", "/orders/17/?x", "order"},
+		{"user information is no part of a host", "GET", "x@admin.example..", "/", "host"},
 		{"hosts are compared without case, port and final dot", "GET", "aDMIN.example.:80", "/", "host"},
 		{"an absolute target is matched by its path", "GET", "a.example", "http://a.example/orders/17", "order"},
 	} {
@@ -293,7 +295,7 @@ routes:
 	}
 	for _, target := range []string{
 		"/upload/../orders/1", "/x/%2e%2e/upload/a", "/upload/..;/x", `/upload/..\x`, "//upload/x", "/orders/..%2fupload",
-		"/upload#/../orders/1", "http://a.example/upload#/../orders/1",
+		"/upload#/../orders/1", "/orders/1//", "/orders/1/.", "http://a.example/upload#/../orders/1",
 	} {
 		t.Run("a path that means two routes is refused, though one of them only detects: "+target, func(t *testing.T) {
 			x := waf.Begin(engine.Conn{})

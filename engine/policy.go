@@ -260,7 +260,9 @@ type Route struct {
 	// Hosts are host names without port, such as api.example.com or
 	// *.example.com, which matches any name below example.com.
 	Hosts []string `yaml:"hosts"`
-	// Path is a whole path, in which {name} stands for one segment.
+	// Path is a whole path, in which {name} stands for one segment. It also
+	// takes the path with a slash behind it, which most routers do not tell from
+	// it; upper and lower case differ.
 	Path string `yaml:"path"`
 	// PathPrefix is the start of a path, at a segment's border.
 	PathPrefix string `yaml:"path_prefix"`

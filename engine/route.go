@@ -12,7 +12,7 @@ func (r Route) matchesAll() bool {
 func (r Route) matches(host, path, method string) bool {
 	return anyOr(r.Methods, func(m string) bool { return m == method }) &&
 		anyOr(r.Hosts, func(h string) bool { return matchHost(h, host) }) &&
-		(r.Path == "" || matchTemplate(r.Path, path)) &&
+		(r.Path == "" || matchTemplate(r.Path, path) || matchTemplate(r.Path, strings.TrimSuffix(path, "/"))) &&
 		(r.PathPrefix == "" || matchPrefix(r.PathPrefix, path))
 }
 
@@ -83,12 +83,14 @@ func isHostPattern(h string) bool {
 	return h != "" && (isToken(h) && !strings.HasPrefix(h, ".") || strings.HasPrefix(h, "[") && strings.HasSuffix(h, "]"))
 }
 
-// hostName takes the port and a final dot off and lowers the case.
+// hostName takes user information, the port and final dots off, which servers
+// do not look at when they choose a host, and lowers the case.
 func hostName(authority string) string {
+	authority = authority[strings.LastIndexByte(authority, '@')+1:]
 	if i := strings.LastIndexByte(authority, ':'); i >= 0 && !strings.HasSuffix(authority, "]") {
 		authority = authority[:i]
 	}
-	return strings.ToLower(strings.TrimSuffix(authority, "."))
+	return strings.ToLower(strings.TrimRight(authority, "."))
 }
 
 // requestPath is the target's path as sent: without query and the scheme and
