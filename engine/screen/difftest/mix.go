@@ -3,8 +3,8 @@ package difftest
 import "math/rand/v2"
 
 // Mix is an endless stream of cases: the given ones first, among mutants of
-// them, their payloads in the requests of harmless clients, and harmless
-// traffic. The same seed gives the same stream.
+// them, their payloads in the requests of harmless clients, odd requests and
+// harmless traffic. The same seed gives the same stream.
 type Mix struct {
 	r     *rand.Rand
 	given []*Case
@@ -51,7 +51,9 @@ func (m *Mix) pick() *Case {
 		return m.given[m.next-1]
 	case n < 30 && len(m.given) > 0:
 		return Mutate(m.r, m.any(), m.any())
-	case n < 36 && len(m.given) > 0:
+	case n < 33:
+		return Odd(m.r)
+	case n < 38 && len(m.given) > 0:
 		return Envelop(m.r, m.any(), Benign(m.r))
 	case n < 50 && len(m.recent) > 0:
 		return Mutate(m.r, m.recent[m.r.IntN(len(m.recent))], m.recent[m.r.IntN(len(m.recent))])
