@@ -182,7 +182,10 @@ var mistakes = []mistake{
 	{name: "values put in by macros are not in the key", compiled: eachLink(func(l *link) { l.inputs = nil })},
 	{name: "values that a link compares with are not in the key", compiled: eachLink(func(l *link) { l.operands = nil })},
 	{name: "the number of matches is not in the key", compiled: eachLink(func(l *link) { l.counted = false })},
-	{name: "what logs or blocks is learnt", careless: true, compiled: eachRule(func(r *rule) { r.reports = false })},
+	{name: "what logs or blocks is learnt", careless: true, compiled: func(s *Screener) {
+		s.telling = nil
+		eachRule(func(r *rule) { r.reports = false })(s)
+	}},
 	{name: "a rule that steers past others is called harmless", compiled: eachRule(func(r *rule) { r.hazard = false })},
 	{name: "variables of the engine are not in the key", compiled: func(s *Screener) { s.keyed = nil }},
 	{name: "a variable that differs is called constant", options: func(o *Options) {
