@@ -17,7 +17,7 @@ const maxRuns = 20
 const maxRunsForTexts = 200
 
 // maxKeys bounds the memory for the test of keys, which keeps a case for each.
-const maxKeys = 200_000
+const maxKeys = 30_000
 
 // Harness compares a screener with Coraza, case by case, and keeps count. It
 // belongs to one goroutine.
