@@ -170,8 +170,8 @@ func (c *compiler) walk(phase int) {
 
 // noMemo records the first reason why results cannot be stored.
 func (c *compiler) noMemo(r *seclang.Rule, why string) {
-	if c.s.noMemo == "" {
-		c.s.noMemo = fmt.Sprintf("%v: rule %d: %s", r.Directive.Pos, r.ID, why)
+	if c.s.noMemo == nil {
+		c.s.noMemo = &seclang.Error{Pos: r.Directive.Pos, Msg: fmt.Sprintf("rule %d: %s", r.ID, why)}
 	}
 }
 
@@ -328,8 +328,8 @@ func (c *compiler) finish() (*Screener, error) {
 	if s.automaton, err = builder.Build(); err != nil {
 		return nil, err
 	}
-	if s.noMemo == "" && c.options.MemoBytes < 0 {
-		s.noMemo = "it is switched off"
+	if s.noMemo == nil && c.options.MemoBytes < 0 {
+		s.noMemo = &seclang.Error{Msg: "the memo is switched off"}
 	}
 	s.staleCaptures = c.readsCaptures
 	s.memo = newMemo(orInt(c.options.MemoBytes, defaultMemoBytes))

@@ -28,6 +28,7 @@ type Exchange struct {
 	ends   [5]int // by phase: the length of the key then, when it is complete
 	broken Reason // why later phases have no key
 	ask    Reason // why the present phase has none, while its key is written
+	chance bool   // it counts which of several matches Coraza comes to last
 	whole  bool   // the elements of the request's body are all there
 	skips  [5][]int
 
@@ -82,7 +83,7 @@ func (s *Screener) Begin() *Exchange {
 	}
 	x.touched, x.key = x.touched[:0], x.key[:0]
 	x.screened, x.ends, x.broken = len(x.parser.Elements()), [5]int{}, Hit
-	x.whole = false
+	x.whole, x.chance = false, false
 	return x
 }
 
@@ -198,7 +199,7 @@ func refusal(before State) Reason {
 // Unrepeatable says that Coraza's own verdict on the exchange so far may differ
 // from run to run: see bodies.Parser.Repeated. Its results are neither stored
 // nor to be compared. Rules that transform nothing are not confused.
-func (x *Exchange) Unrepeatable() bool { return x.parser.Repeated()&x.s.confused != 0 }
+func (x *Exchange) Unrepeatable() bool { return x.chance || x.parser.Repeated()&x.s.confused != 0 }
 
 // phase screens what is new, lists what cannot match and looks up the rest. In
 // doubt, values that come from a body are missing.
@@ -248,7 +249,7 @@ func (x *Exchange) outcome(r Reason, out Outcome) Outcome {
 // unfit says why the exchange has no key, whatever the rules.
 func (x *Exchange) unfit(doubt bool) Reason {
 	switch {
-	case x.s.noMemo != "":
+	case x.s.noMemo != nil:
 		return NoMemo
 	case doubt:
 		return BodyDoubt // I4

@@ -104,11 +104,20 @@ func (c *compiler) removable(r *seclang.Rule) bool { return c.concerned(r, "rule
 func (c *compiler) losesTargets(r *seclang.Rule) bool { return c.concerned(r, "ruleRemoveTarget") }
 
 func (c *compiler) concerned(r *seclang.Rule, prefix string) bool {
-	for _, ctl := range c.ctls {
-		by, ok := strings.CutPrefix(ctl.Option, prefix)
-		switch {
-		case !ok:
-		case by == "ById" && inRange(r.ID, ctl.Value), by == "ByTag" && slices.Contains(r.Tags, ctl.Value), by == "ByMsg" && r.Msg == ctl.Value:
+	return slices.ContainsFunc(c.ctls, func(ctl *seclang.Ctl) bool { return aims(ctl, prefix, r) })
+}
+
+// aims says whether a ctl of the family is about the rule.
+func aims(ctl *seclang.Ctl, prefix string, r *seclang.Rule) bool {
+	by, ok := strings.CutPrefix(ctl.Option, prefix)
+	return ok && (by == "ById" && inRange(r.ID, ctl.Value) || by == "ByTag" && slices.Contains(r.Tags, ctl.Value) || by == "ByMsg" && r.Msg == ctl.Value)
+}
+
+// removesConstants says whether a ctl removes a static rule that writes or
+// steers, or one that a skip:N may count.
+func (c *compiler) removesConstants(ctl *seclang.Ctl) bool {
+	for i, r := range c.table.Rules {
+		if aims(ctl, "ruleRemove", r) && (c.counted[i] || c.static[i] && (writes(r) || r.Skip > 0 || r.SkipAfter != "")) {
 			return true
 		}
 	}

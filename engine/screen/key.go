@@ -86,6 +86,10 @@ func (x *Exchange) addRule(i int32, r *rule, matches []match) {
 				x.ask = RuleMatches // I3
 				return
 			}
+			if len(matches) > 1 && r.ordered(n) {
+				x.ask, x.chance = OrderOfMatches, true
+				return
+			}
 			x.addMatches(r, l, matches)
 		}
 		if x.ask = l.hinders(); x.ask != Hit {
@@ -100,6 +104,16 @@ func (x *Exchange) addRule(i int32, r *rule, matches []match) {
 	case r.hazard:
 		x.ask = RuleFlow // I5
 	}
+}
+
+// ordered says whether it counts which match of the n-th link is the last.
+func (r *rule) ordered(n int) bool {
+	for _, l := range r.links[n+1:] {
+		if l.readsMatch || l.readsCaptures {
+			return true
+		}
+	}
+	return r.links[n].overwrites
 }
 
 // hinders says why a match of the link makes the exchange Coraza's.

@@ -41,6 +41,8 @@ type link struct {
 	// effect: a match writes TX or settings. counted: the number of matches
 	// counts. readsMatch: what has matched is read.
 	effect, counted, readsMatch bool
+	// overwrites: of several matches, the last is what remains.
+	overwrites bool
 	// readsCaptures: what the rule itself has captured is read.
 	readsCaptures bool
 	// scores: a match adds to an anomaly score, which verdicts show (I3).
@@ -309,10 +311,11 @@ func (c *compiler) actions(l *seclang.Link, out *link) {
 			out.readsCaptures = out.readsCaptures || s.captures
 			out.foreignAct = out.foreignAct || s.foreign
 			out.counted = out.counted || accumulates(a.SetVar)
+			out.overwrites = out.overwrites || hasMacro(a.SetVar.Value) && !hasMacro(a.SetVar.Key) && (s.matched || s.captures)
 			out.scores = out.scores || accumulates(a.SetVar) && strings.Contains(strings.ToLower(a.Arg), "anomaly_score")
 		case a.Ctl != nil:
 			out.effect = true
-			out.ctl = out.ctl || steersCoraza(a.Ctl.Option)
+			out.ctl = out.ctl || c.steersCoraza(a.Ctl)
 		default:
 			out.foreignAct = out.foreignAct || !harmlessAction(a.Name)
 		}
@@ -330,10 +333,17 @@ func accumulates(v *seclang.SetVar) bool {
 	return len(v.Value) > 0 && v.Value[0].Text != "" && (v.Value[0].Text[0] == '+' || v.Value[0].Text[0] == '-')
 }
 
+func hasMacro(parts []seclang.MacroPart) bool {
+	return slices.ContainsFunc(parts, func(p seclang.MacroPart) bool { return p.Variable != "" })
+}
+
 // steersCoraza names the settings whose change makes the exchange Coraza's: they
 // undo what the compiler takes for constant (I8), or write an audit log.
-func steersCoraza(option string) bool {
-	switch option {
+func (c *compiler) steersCoraza(ctl *seclang.Ctl) bool {
+	switch ctl.Option {
+	case "ruleRemoveById", "ruleRemoveByMsg", "ruleRemoveByTag":
+		// What is removed then follows from the key, unless constants come of it.
+		return c.removesConstants(ctl)
 	case "auditLogParts", "debugLogLevel", "forceRequestBodyVariable",
 		"hashEngine", "hashEnforcement", "requestBodyAccess", "requestBodyProcessor",
 		"responseBodyAccess", "responseBodyProcessor", "ruleRemoveTargetById", "ruleRemoveTargetByMsg", "ruleRemoveTargetByTag":

@@ -5,31 +5,31 @@ type Reason uint8
 
 // The reasons. Hit is none.
 const (
-	Hit           Reason = iota
-	Miss                 // nothing stored under the key
-	NoMemo               // the rule set allows no memo, see Screener.NoMemo
-	RuleMatches          // a rule that logs or blocks matches
-	RuleFlow             // a rule that steers the flow past rules that set constants
-	RuleForeign          // a rule reads or does what the key does not hold
-	RuleCtl              // a rule changes the engine's settings or removes rules
-	RepeatedNames        // Coraza itself is not deterministic for repeated names
-	BodyDoubt            // the body is out of the ordinary
-	StateUnknown         // Coraza's state before the phase is not known
-	EngineOff            // a rule has switched the engine off
-	KeyTooLong           // more than maxKeyBytes
-	EarlierPhase         // an earlier phase was not answered, nor to be learnt
+	Hit            Reason = iota
+	Miss                  // nothing stored under the key
+	NoMemo                // the rule set allows no memo, see Screener.NoMemo
+	RuleMatches           // a rule that logs or blocks matches
+	RuleFlow              // a rule that steers the flow past rules that set constants
+	RuleForeign           // a rule reads or does what the key does not hold
+	RuleCtl               // a rule changes the engine's settings or removes rules
+	RepeatedNames         // Coraza itself is not deterministic for repeated names
+	OrderOfMatches        // likewise for which of several matches comes last
+	BodyDoubt             // the body is out of the ordinary
+	StateUnknown          // Coraza's state before the phase is not known
+	EngineOff             // a rule has switched the engine off
+	KeyTooLong            // more than maxKeyBytes
+	EarlierPhase          // an earlier phase was not answered, nor to be learnt
 	reasonCount
 )
 
 var reasonTexts = [reasonCount]string{
-	Hit: "hit", Miss: "miss", NoMemo: "no memo for these rules", RuleMatches: "a rule that logs or blocks matches",
-	RuleFlow: "a rule steers past others", RuleForeign: "a rule depends on more than the request",
-	RuleCtl: "a rule changes settings", RepeatedNames: "repeated names", BodyDoubt: "body out of the ordinary",
-	StateUnknown: "state of Coraza unknown", EngineOff: "engine off", KeyTooLong: "key too long",
-	EarlierPhase: "an earlier phase was Coraza's",
+	Hit: "hit", Miss: "miss", NoMemo: "no_memo", RuleMatches: "rule_matches", RuleFlow: "rule_flow",
+	RuleForeign: "rule_foreign", RuleCtl: "rule_ctl", RepeatedNames: "repeated_names", OrderOfMatches: "order_of_matches",
+	BodyDoubt: "body_doubt", StateUnknown: "state_unknown", EngineOff: "engine_off", KeyTooLong: "key_too_long",
+	EarlierPhase: "earlier_phase",
 }
 
-// String returns the reason in words, fit for the label of a metric.
+// String returns the reason as the label of a metric.
 func (r Reason) String() string { return reasonTexts[r] }
 
 // Reasons returns all reasons, in order.

@@ -7,6 +7,7 @@ import (
 	"tabard/engine/screen/bodies"
 	"tabard/engine/screen/literal"
 	"tabard/engine/screen/transform"
+	"tabard/engine/seclang"
 )
 
 // Screener is a compiled rule set. It is safe for concurrent use.
@@ -21,7 +22,7 @@ type Screener struct {
 	keyed     []int    // those that go into every key
 	memo      *memo
 	telling   map[int]bool // rules by id whose match is seen: in a log, a block or a score
-	noMemo    string
+	noMemo    *seclang.Error
 	// staleCaptures: some rule reads what another may have captured.
 	staleCaptures bool
 	// confused are the kinds of which some rule looks at transformed values.
@@ -111,8 +112,9 @@ func (c *compiler) node(list []*transform.Transformation) int32 {
 	return at
 }
 
-// NoMemo says why no result is stored for this rule set, and "" if results are.
-func (s *Screener) NoMemo() string { return s.noMemo }
+// NoMemo says why no result is stored for this rule set, so that only skip lists
+// are left, and where; it is nil if results are stored.
+func (s *Screener) NoMemo() *seclang.Error { return s.noMemo }
 
 // Clear forgets all stored results, for a caller that has found one to differ.
 func (s *Screener) Clear() { s.memo.clear() }

@@ -113,6 +113,10 @@ func TestAResultIsGivenAgainOnlyWhereTheRulesCannotTellTheDifference(t *testing.
 		{"not one that it does not let pass", extension, get("/a.png"), get("/b.exe"), Miss},
 		{"nor one that another rule reads", extension + `SecRule TX:ext "@streq .css/" "id:2,phase:1,deny,log"`, get("/a.png"), get("/b.css"), Miss},
 		{"nor one that another rule may have captured", extension + `SecRule TX:1 "@streq css" "id:2,phase:1,deny,log"`, get("/a.png"), get("/b.css"), Miss},
+		{"a rule that removes one that looks at the request", "SecRule ARGS:a \"@rx ^x\" \"id:1,phase:1,pass,nolog,ctl:ruleRemoveById=2\"\n" +
+			`SecRule ARGS:b "@rx evil" "id:2,phase:1,deny,log"`, get("/?a=x1"), get("/?a=x2"), Hit},
+		{"never one that removes a constant", "SecRule ARGS:a \"@rx ^x\" \"id:1,phase:1,pass,nolog,ctl:ruleRemoveById=2\"\n" +
+			`SecAction "id:2,phase:1,pass,nolog,setvar:tx.a=1"`, get("/?a=y"), get("/?a=x"), RuleCtl},
 		{"never time", `SecRule TIME_HOUR "@ge 0" "id:1,phase:1,pass,nolog"`, get("/"), get("/"), RuleForeign},
 		{"never a rule that scores without logging", `SecRule ARGS:a "@rx ^x" "id:1,phase:1,pass,nolog,setvar:tx.anomaly_score=+1"`, get("/?a=y"), get("/?a=x"), RuleMatches},
 		{"never repeated names, which Coraza mixes up", `SecRule REQUEST_COOKIES "@rx evil" "id:1,phase:1,deny,log,t:lowercase"`, get("/?a=1"), get("/", "Cookie", "a=1;a=2"), RepeatedNames},
@@ -122,7 +126,7 @@ func TestAResultIsGivenAgainOnlyWhereTheRulesCannotTellTheDifference(t *testing.
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			p := own(t, Options{}, c.rules)
-			require.Empty(t, p.s.NoMemo())
+			require.Nil(t, p.s.NoMemo())
 			for _, q := range []request{c.first, c.second} {
 				want := p.plain(q)
 				got, reasons, _ := p.screenedRun(q)
@@ -191,10 +195,10 @@ func TestCompileSaysWhereARuleSetHasNoScreener(t *testing.T) {
 	require.ErrorContains(t, err, "give it one of its own")
 	s, err := Compile(parse(t, `SecAction "id:1,phase:5,pass,log,msg:'end'"`), Options{})
 	require.NoError(t, err)
-	require.Contains(t, s.NoMemo(), "test:1:1: rule 1: it logs or acts in phase 5")
+	require.Contains(t, s.NoMemo().Error(), "test:1:1: rule 1: it logs or acts in phase 5")
 	s, err = Compile(parse(t, `SecAction "id:1,phase:1,deny,log"`), Options{})
 	require.NoError(t, err)
-	require.Contains(t, s.NoMemo(), "it blocks or allows every exchange")
+	require.Contains(t, s.NoMemo().Error(), "it blocks or allows every exchange")
 }
 
 func parse(t *testing.T, text string) *seclang.Table {

@@ -185,7 +185,7 @@ func (c *compiler) runStatic(r *seclang.Rule) bool {
 				if a.SetVar != nil {
 					c.set(a.SetVar)
 				}
-				if a.Ctl != nil && steersCoraza(a.Ctl.Option) {
+				if a.Ctl != nil && c.steersCoraza(a.Ctl) {
 					c.noMemo(r, "it changes "+a.Ctl.Option+" in every exchange")
 				}
 			}
