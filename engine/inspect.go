@@ -91,7 +91,6 @@ func (x *Exchange) runResponseBody() {
 // screened takes the screener's answer for the current phase; true means that
 // Coraza need not run.
 func (x *Exchange) screened(out screen.Outcome) bool {
-	out.Skip = slices.Clone(out.Skip)
 	x.outcomes[x.phase] = out
 	x.classify(out)
 	if out.Hit && x.tx == nil {

@@ -139,6 +139,9 @@ func (c *compiler) compileScreener(s settings, directives []seclang.Directive, k
 		c.warn("the screener is off: " + c.translate(err).Error())
 		return nil
 	}
+	if why := out.NoMemo(); why != nil {
+		c.warn("the fast path answers nothing and only tells Coraza what cannot match: " + c.translate(why).Error())
+	}
 	return &screener{Screener: out}
 }
 

@@ -110,10 +110,10 @@ func TestADisagreementSwitchesTheScreenerOffAndSaysSo(t *testing.T) {
 	require.Equal(t, ScreenedOff, exchange(e, "/?q=shirts", "").Screen)
 }
 
-func TestARuleThatTheScreenerCannotModelLeavesItOff(t *testing.T) {
+func TestARuleThatLogsEveryExchangeLeavesOnlyTheSkipLists(t *testing.T) {
 	e := screenedEngine(t, "directives:\n  - inline: |\n      SecAction \"id:9,phase:5,log,pass,msg:'seen'\"\n")
 	v := exchange(e, "/", "")
-	require.Equal(t, ScreenedOff, v.Screen)
+	require.Equal(t, []any{ScreenedFallback, "no_memo"}, []any{v.Screen, v.ScreenReason})
 	require.Equal(t, []int{9}, v.IDs())
 	lines := strings.Join(e.Reports(), "\n")
 	require.Contains(t, lines, "p.yaml:3:7")
