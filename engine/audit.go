@@ -1,39 +1,61 @@
 package engine
 
-import (
-	"encoding/json"
-	"time"
-)
+import "time"
 
-// auditRecord is one audit line. Its field names are a contract with whoever
-// reads the logs; add, but do not rename.
+// auditRecord is one audit line. The names of its fields are a contract with
+// whoever reads the logs; add, but do not rename.
 type auditRecord struct {
-	Time          string       `json:"time"`
-	TransactionID string       `json:"transaction_id"`
-	Verdict       Action       `json:"verdict"`
-	Reason        Reason       `json:"reason,omitempty"`
-	Mode          Mode         `json:"mode"`
-	Status        int          `json:"status,omitempty"`
-	Phase         int          `json:"phase,omitempty"`
-	Score         int          `json:"score"`
-	OutboundScore int          `json:"outbound_score,omitempty"`
-	Route         string       `json:"route,omitempty"`
-	Client        string       `json:"client,omitempty"`
-	Method        string       `json:"method"`
-	Host          string       `json:"host,omitempty"`
-	Target        string       `json:"target"`
-	Error         string       `json:"error,omitempty"`
-	Rules         []auditMatch `json:"rules"`
+	Time, TransactionID, Verdict, Reason, Mode string
+	Status, Phase, Score, OutboundScore        int
+	Route, Client, Method, Host, Target, Error string
+	Rules                                      []auditMatch
 }
 
 type auditMatch struct {
-	ID       int    `json:"id"`
-	Rule     string `json:"rule,omitempty"`
-	Phase    int    `json:"phase"`
-	Severity string `json:"severity,omitempty"`
-	Target   string `json:"target,omitempty"`
-	Message  string `json:"message,omitempty"`
-	Value    string `json:"value,omitempty"`
+	ID, Phase                              int
+	Rule, Severity, Target, Message, Value string
+}
+
+// line writes the record as JSON.
+func (r auditRecord) line() []byte {
+	o := openObject(nil)
+	o.text("time", r.Time)
+	o.text("transaction_id", r.TransactionID)
+	o.text("verdict", r.Verdict)
+	o.optional("reason", r.Reason)
+	o.text("mode", r.Mode)
+	o.number("status", r.Status)
+	o.number("phase", r.Phase)
+	o.number("score", r.Score)
+	o.number("outbound_score", r.OutboundScore)
+	o.optional("route", r.Route)
+	o.optional("client", r.Client)
+	o.text("method", r.Method)
+	o.optional("host", r.Host)
+	o.text("target", r.Target)
+	o.optional("error", r.Error)
+	o.key("rules")
+	o.out = append(o.out, '[')
+	for i, m := range r.Rules {
+		if i > 0 {
+			o.out = append(o.out, ',')
+		}
+		o.out = m.line(o.out)
+	}
+	o.out = append(o.out, ']')
+	return o.close()
+}
+
+func (m auditMatch) line(out []byte) []byte {
+	o := openObject(out)
+	o.number("id", m.ID)
+	o.optional("rule", m.Rule)
+	o.number("phase", m.Phase)
+	o.optional("severity", m.Severity)
+	o.optional("target", m.Target)
+	o.optional("message", m.Message)
+	o.optional("value", m.Value)
+	return o.close()
 }
 
 // maxAuditTargetBytes keeps a line short enough for every log shipper, while
@@ -51,7 +73,7 @@ func (x *Exchange) AuditLine() (line []byte, ok bool) {
 	}
 	record := auditRecord{
 		Time:          x.started.UTC().Format(time.RFC3339Nano),
-		TransactionID: v.TransactionID, Verdict: v.Action, Reason: v.Reason, Mode: x.variant.mode,
+		TransactionID: v.TransactionID, Verdict: string(v.Action), Reason: string(v.Reason), Mode: string(x.variant.mode),
 		Status: v.Status, Phase: v.Phase, Score: v.Score, OutboundScore: v.OutboundScore,
 		Route:  v.Route,
 		Client: addressText(x.client()),
@@ -68,8 +90,7 @@ func (x *Exchange) AuditLine() (line []byte, ok bool) {
 			record.Rules[i].Rule = m.Rule.String()
 		}
 	}
-	line, err := json.Marshal(record)
-	return line, err == nil
+	return record.line(), true
 }
 
 func (x *Exchange) auditTarget() string {

@@ -6,7 +6,10 @@ import (
 	"net/netip"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
+
+	"tabard/engine/screen"
 )
 
 // Engine holds the compiled policy. It is safe for concurrent use.
@@ -16,6 +19,9 @@ type Engine struct {
 	redactor redactor
 	now      func() time.Time
 	newID    func() string
+	reports  reports
+
+	hits, disagreements atomic.Uint64
 }
 
 // variant is one route's settings with the rule set they compile to; the
@@ -23,8 +29,8 @@ type Engine struct {
 type variant struct {
 	settings
 	rules *ruleset
-	// tx holds what rules may read of the settings, as TX variables.
-	tx [][2]string
+	// inputs hold what rules may read of the settings, as TX variables.
+	inputs []screen.TXVar
 }
 
 // Option changes what an Engine takes from its surroundings.
@@ -57,20 +63,25 @@ func New(policy Policy, rules fs.FS, opts ...Option) (*Engine, error) {
 		if err != nil {
 			return nil, err
 		}
-		e.variants = append(e.variants, variant{settings: s, rules: set, tx: ruleVariables(s)})
+		e.variants = append(e.variants, variant{settings: s, rules: set, inputs: ruleVariables(s)})
+	}
+	for _, w := range c.warnings {
+		e.reports.add(w)
 	}
 	return e, nil
 }
 
 // ruleVariables are the TX variables through which rules/ sees the settings.
-func ruleVariables(s settings) [][2]string {
-	return [][2]string{
-		{"tabard_route", s.route},
-		{"tabard_jwt", string(s.jwt.Mode)},
-		{"tabard_jwt_max_bytes", strconv.Itoa(s.jwt.MaxBytes)},
-		{"tabard_mime", strings.Join(s.contentTypes, " ")},
-		{"tabard_ip", choose(s.ip.empty(), "off", "on")},
+func ruleVariables(s settings) []screen.TXVar {
+	values := [len(settingInputs)]string{
+		s.route, string(s.jwt.Mode), strconv.Itoa(s.jwt.MaxBytes),
+		strings.Join(s.contentTypes, " "), choose(s.ip.empty(), "off", "on"),
 	}
+	out := make([]screen.TXVar, len(values))
+	for i, v := range values {
+		out[i] = screen.TXVar{Name: settingInputs[i], Value: v}
+	}
+	return out
 }
 
 // Conn is what is known of an exchange before its first header.

@@ -8,8 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/corazawaf/coraza/v3/collection"
-	"github.com/corazawaf/coraza/v3/experimental/plugins/plugintypes"
 	"github.com/corazawaf/coraza/v3/types"
 )
 
@@ -25,7 +23,7 @@ type Exchange struct {
 	request Request
 	started time.Time
 
-	tx      types.Transaction
+	inspection
 	verdict Verdict
 	seen    int // matched rules already turned into Matches
 	phase   int // the last phase that has run
@@ -33,14 +31,23 @@ type Exchange struct {
 	secrets secretCache
 
 	requestBody, responseBody bodyState
-	responseStatus            int
 }
 
 // bodyState is how far a body has come.
 type bodyState struct {
-	held    bool  // the runner must hold it and feed it
-	bytes   int64 // received so far
+	held    bool   // the runner must hold it and feed it
+	bytes   int64  // received so far
+	kept    []byte // what of it is inspected: up to the limit and one byte more
 	skipped Skip
+}
+
+// take counts a piece, keeps what is to be inspected and says how far the body
+// is over its limit. Coraza calls a body too long when it reaches its limit,
+// which is ours plus one.
+func (b *bodyState) take(chunk []byte, limitBytes int) (over int64) {
+	b.bytes += int64(len(chunk))
+	b.kept = append(b.kept, chunk[:min(len(chunk), limitBytes+1-len(b.kept))]...)
+	return b.bytes - int64(limitBytes)
 }
 
 // Skip says that a body, or the rest of one, was not inspected, and why.
@@ -104,16 +111,13 @@ func (x *Exchange) Fail(err error) Verdict {
 // it unless HoldRequest is true.
 func (x *Exchange) RequestHeaders(r Request, end bool) Verdict {
 	return x.guard(func() {
-		x.request = r
+		x.request, x.phase = r, 1
 		v, ambiguous := x.engine.route(r)
 		x.variant, x.verdict.Route = v, v.route
-		x.begin()
 		if ambiguous && x.refuse(ReasonAmbiguousPath, 400) {
 			return
 		}
-		x.feedRequest(r)
-		x.phase = 1
-		x.after(x.tx.ProcessRequestHeaders())
+		x.runRequestHeaders()
 		if x.verdict.Action == Block {
 			return
 		}
@@ -124,38 +128,6 @@ func (x *Exchange) RequestHeaders(r Request, end bool) Verdict {
 			x.endRequest()
 		}
 	})
-}
-
-// begin opens Coraza's transaction.
-func (x *Exchange) begin() {
-	x.tx = x.variant.rules.waf.NewTransactionWithID(x.verdict.TransactionID)
-	variables := x.txVariables()
-	for _, kv := range x.variant.tx {
-		variables.Set(kv[0], []string{kv[1]})
-	}
-	variables.Set("tabard_proxy_route", []string{x.conn.ProxyRoute})
-	variables.Set("tabard_tls", []string{choose(x.conn.TLS, "1", "0")})
-	variables.Set("tabard_scheme", []string{x.request.Scheme})
-	variables.Set("tabard_grpc", []string{choose(isGRPC(x.request), "1", "0")})
-}
-
-func (x *Exchange) txVariables() collection.Map {
-	// Every Coraza transaction is one; its plugins depend on it.
-	return x.tx.(plugintypes.TransactionState).Variables().TX()
-}
-
-func (x *Exchange) feedRequest(r Request) {
-	x.tx.ProcessConnection(addressText(x.client()), int(x.conn.Peer.Port()), addressText(x.conn.Server.Addr()), int(x.conn.Server.Port()))
-	x.tx.ProcessURI(r.Target, r.Method, r.Protocol)
-	host := r.Headers.Get("host")
-	if host == "" && r.Authority != "" {
-		host = r.Authority
-		x.tx.AddRequestHeader("Host", host)
-	}
-	for _, line := range r.Headers {
-		x.tx.AddRequestHeader(line[0], line[1])
-	}
-	x.tx.SetServerName(hostName(host))
 }
 
 // client is the address that rules see as REMOTE_ADDR.
@@ -172,37 +144,23 @@ func (x *Exchange) HoldRequest() bool { return x.requestBody.held }
 // that no trailers follow. Bytes of a body that is not held are counted only.
 func (x *Exchange) RequestBody(chunk []byte, end bool) Verdict {
 	return x.guard(func() {
-		b := &x.requestBody
-		b.bytes += int64(len(chunk))
+		b, settings := &x.requestBody, x.variant.requestBody
 		if !b.held {
+			b.bytes += int64(len(chunk))
 			b.skipped.Bytes += int64(len(chunk))
 			return
 		}
-		limit := int64(x.variant.requestBody.LimitBytes)
-		stop, _, err := x.tx.WriteRequestBody(chunk)
-		switch {
-		case err != nil:
-			x.Fail(err)
-		case b.bytes > limit:
-			x.requestOverLimit(stop, b.bytes-limit)
-		case end:
+		over := b.take(chunk, settings.LimitBytes)
+		if over > 0 {
+			b.skipped = Skip{SkipLimit, over}
+			if settings.OverLimit == OverLimitReject && x.refuse(ReasonBodyLimit, 413) {
+				return
+			}
+		}
+		if end || over > 0 {
 			x.endRequest()
 		}
 	})
-}
-
-// requestOverLimit acts on a body that is too long. Coraza has refused it, or
-// has run phase 2 on the part within the limit; in detection mode it always
-// does the latter.
-func (x *Exchange) requestOverLimit(stop *types.Interruption, over int64) {
-	x.requestBody.skipped = Skip{SkipLimit, over}
-	if x.variant.requestBody.OverLimit == OverLimitReject {
-		if x.refuse(ReasonBodyLimit, 413) {
-			return
-		}
-	}
-	x.phase, x.requestBody.held = 2, false
-	x.after(stop)
 }
 
 // RequestTrailers takes the trailers, which end the body. They are inspected
@@ -215,7 +173,7 @@ func (x *Exchange) RequestTrailers(h Headers) Verdict {
 		}
 		for _, line := range h {
 			if !changesFraming(line[0]) {
-				x.tx.AddRequestHeader(line[0], line[1])
+				x.trailers = append(x.trailers, line)
 			}
 		}
 		x.endRequest()
@@ -233,14 +191,7 @@ func changesFraming(name string) bool {
 // endRequest runs phase 2.
 func (x *Exchange) endRequest() {
 	x.phase, x.requestBody.held = 2, false
-	// Coraza sets REQUEST_BODY_LENGTH only when one of its parsers runs.
-	x.txVariables().Set("tabard_body_bytes", []string{strconv.FormatInt(x.requestBody.bytes, 10)})
-	stop, err := x.tx.ProcessRequestBody()
-	if err != nil {
-		x.Fail(err)
-		return
-	}
-	x.after(stop)
+	x.runRequestBody()
 }
 
 // skipRequest says why a body is not to be held, or "".
@@ -250,7 +201,7 @@ func (x *Exchange) skipRequest(r Request) SkipReason {
 		return SkipGRPC
 	case isUpgrade(r):
 		return SkipUpgrade
-	case !x.tx.IsRequestBodyAccessible() || x.tx.IsRuleEngineOff():
+	case !x.requestAccessible():
 		return SkipPolicy
 	}
 	return ""
@@ -282,17 +233,17 @@ func isUpgrade(r Request) bool {
 // Informational responses other than 101 are not given to it.
 func (x *Exchange) ResponseHeaders(status int, protocol string, h Headers, end bool) Verdict {
 	return x.guard(func() {
-		x.responseStatus = status
 		if x.requestBody.held {
 			// The upstream answered before it had the body: nothing was sent to
 			// it, so this is a runner's own response.
 			x.endRequest()
-		}
-		for _, line := range h {
-			x.tx.AddResponseHeader(line[0], line[1])
+			if x.verdict.Action == Block {
+				return
+			}
 		}
 		x.phase = 3
-		x.after(x.tx.ProcessResponseHeaders(status, protocol))
+		x.response = response{status, protocol, h}
+		x.runResponseHeaders()
 		if x.verdict.Action == Block {
 			return
 		}
@@ -311,11 +262,11 @@ func (x *Exchange) skipResponse(status int, h Headers) SkipReason {
 	switch {
 	case status == 101:
 		return SkipUpgrade
-	case !x.tx.IsResponseBodyAccessible() || x.tx.IsRuleEngineOff():
+	case !x.responseAccessible():
 		return SkipPolicy
 	case strings.HasPrefix(strings.ToLower(h.Get("content-type")), "text/event-stream"):
 		return SkipStream
-	case !x.tx.IsResponseBodyProcessable():
+	case !x.responseProcessable():
 		return SkipContentType
 	case encoding != "" && encoding != "identity":
 		return SkipEncoding
@@ -332,25 +283,20 @@ func (x *Exchange) HoldResponse() bool { return x.responseBody.held }
 // Bytes of a body that is not held are counted only.
 func (x *Exchange) ResponseBody(chunk []byte, end bool) Verdict {
 	return x.guard(func() {
-		b := &x.responseBody
-		b.bytes += int64(len(chunk))
+		b, settings := &x.responseBody, x.variant.responseBody
 		if !b.held {
+			b.bytes += int64(len(chunk))
 			b.skipped.Bytes += int64(len(chunk))
 			return
 		}
-		limit := int64(x.variant.responseBody.LimitBytes)
-		stop, _, err := x.tx.WriteResponseBody(chunk)
-		switch {
-		case err != nil:
-			x.Fail(err)
-		case b.bytes > limit:
-			b.skipped = Skip{SkipLimit, b.bytes - limit}
-			if x.variant.responseBody.OverLimit == OverLimitReject && x.refuse(ReasonBodyLimit, 500) {
+		over := b.take(chunk, settings.LimitBytes)
+		if over > 0 {
+			b.skipped = Skip{SkipLimit, over}
+			if settings.OverLimit == OverLimitReject && x.refuse(ReasonBodyLimit, 500) {
 				return
 			}
-			x.phase, b.held = 4, false
-			x.after(stop)
-		case end:
+		}
+		if end || over > 0 {
 			x.endResponse()
 		}
 	})
@@ -359,32 +305,19 @@ func (x *Exchange) ResponseBody(chunk []byte, end bool) Verdict {
 // endResponse runs phase 4.
 func (x *Exchange) endResponse() {
 	x.phase, x.responseBody.held = 4, false
-	stop, err := x.tx.ProcessResponseBody()
-	if err != nil {
-		x.Fail(err)
-		return
-	}
-	x.after(stop)
+	x.runResponseBody()
 }
 
-// End runs the logging phase, gives Coraza's memory back and returns the final
+// End runs the logging phase, gives the memory back and returns the final
 // verdict. It also is right for an exchange that ended early.
 func (x *Exchange) End() (v Verdict) {
 	defer func() {
 		if p := recover(); p != nil {
 			x.verdict.Err = panicError(p)
 		}
-		x.tx, v = nil, x.verdict
+		v = x.verdict
 	}()
-	if x.tx == nil {
-		return
-	}
-	x.phase = 5
-	x.tx.ProcessLogging()
-	x.collect()
-	if err := x.tx.Close(); err != nil {
-		x.verdict.Err = err
-	}
+	x.finish()
 	return
 }
 
@@ -441,9 +374,12 @@ func (x *Exchange) noteDetection() {
 // collect turns the rules that matched since the last call into Matches and
 // reads the scores.
 func (x *Exchange) collect() {
+	if x.tx == nil {
+		return
+	}
 	matched := x.tx.MatchedRules()
 	for _, m := range matched[x.seen:] {
-		if logs, ok := m.(interface{ Log() bool }); ok && !logs.Log() {
+		if !logs(m) {
 			continue
 		}
 		x.verdict.Matches = append(x.verdict.Matches, x.match(m))

@@ -32,6 +32,12 @@ type Policy struct {
 	InternalErrors Outcome `yaml:"internal_errors"`
 	// BlockResponse is what a blocked client gets.
 	BlockResponse BlockResponse `yaml:"block_response"`
+	// Screen switches the fast path; on when empty.
+	Screen ScreenMode `yaml:"screen"`
+	// ShadowSample is N: of N exchanges that the fast path answers, Coraza
+	// judges one as well, and a difference switches the fast path off; 1000
+	// when 0.
+	ShadowSample int `yaml:"shadow_sample"`
 	// Redact names headers, cookies, arguments and form fields whose values
 	// never reach a log, in any case of letters; Authorization,
 	// Proxy-Authorization, Cookie and Set-Cookie are always among them.
@@ -54,6 +60,23 @@ const (
 
 // Choices returns the accepted spellings.
 func (Mode) Choices() []string { return []string{string(ModeBlock), string(ModeDetect)} }
+
+// ScreenMode switches the fast path.
+type ScreenMode string
+
+const (
+	// ScreenOn lets it answer what it knows.
+	ScreenOn ScreenMode = "on"
+	// ScreenOff has Coraza judge everything.
+	ScreenOff ScreenMode = "off"
+	// ScreenShadow has Coraza judge everything and compares the fast path.
+	ScreenShadow ScreenMode = "shadow"
+)
+
+// Choices returns the accepted spellings.
+func (ScreenMode) Choices() []string {
+	return []string{string(ScreenOn), string(ScreenOff), string(ScreenShadow)}
+}
 
 // Outcome is what happens to an exchange that the WAF could not judge.
 type Outcome string

@@ -20,6 +20,7 @@ import (
 // share one.
 type ruleset struct {
 	waf       coraza.WAF
+	screener  *screener // nil: Coraza judges every exchange
 	positions map[int]seclang.Position
 }
 
@@ -44,6 +45,8 @@ type compiler struct {
 	rules  fs.FS
 	uses   families
 	sets   map[string]*ruleset
+
+	warnings []string
 }
 
 // compile returns the rule set for some settings.
@@ -108,7 +111,8 @@ func (c *compiler) load(s settings, sources []seclang.Source, files fs.FS) (*rul
 	for id, at := range positions {
 		positions[id] = c.policyPosition(at)
 	}
-	return &ruleset{waf: waf, positions: positions}, nil
+	known := seclang.Known{Operators: operators.Names(), Files: files}
+	return &ruleset{waf: waf, screener: c.compileScreener(s, directives, known), positions: positions}, nil
 }
 
 // newWAF makes an error of the panics with which Coraza answers some mistakes.

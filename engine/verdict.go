@@ -63,6 +63,10 @@ type Verdict struct {
 	Route string
 	// TransactionID names the exchange in logs and in the block response.
 	TransactionID string
+	// Screen says what part the fast path had.
+	Screen Screened
+	// ScreenReason is why Coraza ran, in one word; empty after a hit.
+	ScreenReason string
 	// Err is the cause when Reason is ReasonInternalError.
 	Err error
 }

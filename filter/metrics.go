@@ -24,6 +24,9 @@ import (
 //	                                       internal_error; not counted are responses of which the
 //	                                       policy says nothing
 //	tabard.body_over_limit.side.<side>     request and response bodies over the policy's limit
+//	tabard.screen.result.<result>          exchanges by what the fast path did: hit, miss, fallback, off
+//	tabard.screen_fallbacks.reason.<why>   fallbacks by reason (screen.Reason)
+//	tabard.screen_disagreements            how often Coraza contradicted it; each switches it off
 //	tabard.config_loads                    policies that were compiled
 //	tabard.config_rejected                 policies that were refused
 //	tabard.exchange_us                     histogram: microseconds spent on one exchange
@@ -34,6 +37,9 @@ const (
 	metricErrors         = "tabard.internal_errors.kind."
 	metricUninspected    = "tabard.uninspected_bytes.reason."
 	metricOverLimit      = "tabard.body_over_limit.side."
+	metricScreen         = "tabard.screen.result."
+	metricFallbacks      = "tabard.screen_fallbacks.reason."
+	metricDisagreements  = "tabard.screen_disagreements"
 	metricConfigLoads    = "tabard.config_loads"
 	metricConfigRejected = "tabard.config_rejected"
 	metricExchange       = "tabard.exchange_us"
@@ -99,6 +105,9 @@ type metrics struct {
 	errors    [failures]uint32
 	skipped   map[engine.SkipReason]uint32
 	overLimit map[Side]uint32
+	screened  map[engine.Screened]uint32
+	fallbacks map[string]uint32
+	disagree  uint32
 	loads     uint32
 	rejected  uint32
 	exchange  uint32
@@ -114,6 +123,8 @@ func newMetrics(host Host) *metrics {
 		host:      host,
 		skipped:   map[engine.SkipReason]uint32{},
 		overLimit: map[Side]uint32{},
+		screened:  map[engine.Screened]uint32{},
+		fallbacks: map[string]uint32{},
 		rules:     map[int]uint32{},
 	}
 }
@@ -140,6 +151,10 @@ func (m *metrics) define() error {
 	for _, side := range []Side{Request, Response} {
 		m.overLimit[side] = d.counter(metricOverLimit + string(side))
 	}
+	for _, result := range []engine.Screened{engine.ScreenedHit, engine.ScreenedMiss, engine.ScreenedFallback, engine.ScreenedOff} {
+		m.screened[result] = d.counter(metricScreen + string(result))
+	}
+	m.disagree = d.counter(metricDisagreements)
 	m.loads = d.counter(metricConfigLoads)
 	m.rejected = d.counter(metricConfigRejected)
 	m.otherRule = d.counter(metricRuleHits + "other")
@@ -201,7 +216,23 @@ func (m *metrics) finished(o outcome, v engine.Verdict, spent time.Duration) {
 			m.add(m.rule(id), 1)
 		}
 	}
+	if id, ok := m.screened[v.Screen]; ok {
+		m.add(id, 1)
+	}
+	if v.Screen == engine.ScreenedFallback {
+		m.add(m.fallback(v.ScreenReason), 1)
+	}
 	m.record(Histogram, m.exchange, uint64(max(0, spent.Microseconds())))
+}
+
+// fallback returns the counter of a reason, of which the engine has a dozen.
+func (m *metrics) fallback(reason string) uint32 {
+	handle, ok := m.fallbacks[reason]
+	if !ok {
+		handle, _ = m.host.DefineMetric(Counter, metricFallbacks+reason)
+		m.fallbacks[reason] = handle
+	}
+	return handle
 }
 
 // rule returns the counter of a rule.

@@ -76,6 +76,8 @@ type Plugin struct {
 	// held are the streams that OnTick looks at, each with the time since
 	// which it waits.
 	held map[*Stream]time.Duration
+	// disagreements are those of the engine that have been counted.
+	disagreements int
 	// delivers is true once the host has given a body of a held stream.
 	delivers bool
 }
@@ -114,7 +116,27 @@ func (p *Plugin) OnStart() (ok bool) {
 	p.engine = e
 	p.vm.good[p.name] = loaded{bytes.Clone(configuration), e}
 	p.metrics.add(p.metrics.loads, 1)
+	p.report()
 	return true
+}
+
+// report passes on what the engine says about itself: why it has no fast path,
+// and that the fast path was wrong and is off.
+func (p *Plugin) report() {
+	e, ok := p.engine.(interface {
+		Reports() []string
+		Disagreements() int
+	})
+	if !ok {
+		return
+	}
+	for _, line := range e.Reports() {
+		p.host.Log(Warn, "tabard: "+line)
+	}
+	if n := e.Disagreements(); n > p.disagreements {
+		p.metrics.add(p.metrics.disagree, uint64(n-p.disagreements))
+		p.disagreements = n
+	}
 }
 
 // prepare does what needs no configuration: metrics, name, tick.
@@ -185,6 +207,7 @@ func (p *Plugin) OnTick() {
 	for s, since := range p.held {
 		s.onTick(now - since)
 	}
+	p.report()
 }
 
 // hold has OnTick look at a stream.

@@ -17,6 +17,7 @@ const (
 	StateScore         = "tabard.score"          // inbound anomaly score
 	StatePhase         = "tabard.phase"          // Verdict.Phase
 	StateRoute         = "tabard.route"          // name of the policy's route
+	StateScreen        = "tabard.screen"         // miss, fallback or off; not set where the fast path answered
 	StateTransactionID = "tabard.transaction_id" // names the exchange in audit lines and block responses
 )
 
@@ -24,6 +25,7 @@ const (
 // without being more, so their number tells whether they are the same.
 type shown struct {
 	action engine.Action
+	screen engine.Screened
 	route  string
 	id     string
 	score  int
@@ -34,10 +36,11 @@ type shown struct {
 // show sets the filter state that has changed since the last time.
 func (s *Stream) show() error {
 	v := s.verdict
-	now := shown{v.Action, v.Route, v.TransactionID, v.Score, v.Phase, len(v.Matches)}
+	now := shown{v.Action, v.Screen, v.Route, v.TransactionID, v.Score, v.Phase, len(v.Matches)}
 	old := s.shown
 	w := stateWriter{host: s.plugin.host}
 	w.set(StateVerdict, string(now.action), now.action != old.action)
+	w.set(StateScreen, string(now.screen), now.screen != old.screen && now.screen != engine.ScreenedHit)
 	w.set(StateTransactionID, now.id, now.id != old.id)
 	w.set(StateRoute, now.route, now.route != old.route)
 	w.set(StateScore, strconv.Itoa(now.score), now.score != old.score)

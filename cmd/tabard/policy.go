@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"strings"
 
+	"go.yaml.in/yaml/v3"
+
 	"tabard/engine"
 	"tabard/rules"
 )
@@ -54,6 +56,23 @@ func loadPolicy(file string) (loadedPolicy, error) {
 
 // engine compiles the policy.
 func (p loadedPolicy) engine() (*engine.Engine, error) { return engine.New(p.policy, p.rules) }
+
+// setScreen replaces the policy's mode of the fast path, in the text too, which
+// the module gets; "" leaves it.
+func (p *loadedPolicy) setScreen(mode engine.ScreenMode) error {
+	if mode == "" {
+		return nil
+	}
+	p.policy.Screen = mode
+	document := map[string]any{}
+	if err := yaml.Unmarshal(p.text, &document); err != nil {
+		return err
+	}
+	document["screen"] = string(mode)
+	text, err := yaml.Marshal(document)
+	p.text = text
+	return err
+}
 
 // usesFiles says whether the policy names files that only this process can
 // read.

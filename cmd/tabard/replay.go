@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime"
+	"slices"
 	"syscall"
 	"time"
 
@@ -37,6 +38,8 @@ input; of a folder all files below it are read but hidden ones; gzip is undone.
                    as a log's (default ` + replay.DefaultHost + `)
   --engine E       native (default), or wasm: the module that Envoy loads, under
                    wazero
+  --screen MODE    on, off or shadow: replaces the policy's setting of the fast path;
+                   shadow judges everything with Coraza and compares the two
   --module FILE    the module for --engine wasm (default tabard.wasm beside this
                    program)
 
@@ -57,10 +60,10 @@ read. Exit codes: 0 done; 1 not done, or not to the end; 2 --fail-on.`,
 
 // replayOptions are the flags.
 type replayOptions struct {
-	policy, engine, module, failOn string
-	json                           bool
-	sources                        replay.Options
-	paths                          []string
+	policy, engine, module, failOn, screen string
+	json                                   bool
+	sources                                replay.Options
+	paths                                  []string
 }
 
 func parseReplay(args []string) (replayOptions, error) {
@@ -69,6 +72,7 @@ func parseReplay(args []string) (replayOptions, error) {
 	f.StringVar(&o.policy, "policy", "", "")
 	f.StringVar(&o.engine, "engine", "native", "")
 	f.StringVar(&o.module, "module", "", "")
+	f.StringVar(&o.screen, "screen", "", "")
 	f.StringVar(&o.failOn, "fail-on", "", "")
 	f.BoolVar(&o.json, "json", false, "")
 	f.StringVar(&o.sources.Host, "host", "", "")
@@ -82,6 +86,8 @@ func parseReplay(args []string) (replayOptions, error) {
 		return o, fmt.Errorf("unknown engine %q: use native or wasm", o.engine)
 	case o.failOn != "" && o.failOn != "block" && o.failOn != "detect":
 		return o, fmt.Errorf("--fail-on cannot be %q: use block or detect", o.failOn)
+	case o.screen != "" && !slices.Contains(engine.ScreenMode("").Choices(), o.screen):
+		return o, fmt.Errorf("--screen cannot be %q: use on, off or shadow", o.screen)
 	case len(o.paths) == 0:
 		return o, errors.New("nothing to read: name files or folders, or - for standard input")
 	}
@@ -96,6 +102,9 @@ func runReplay(args []string, io stdio) (int, error) {
 	o.sources.Stdin = io.in
 	policy, err := loadPolicy(o.policy)
 	if err != nil {
+		return exitFail, err
+	}
+	if err := policy.setScreen(engine.ScreenMode(o.screen)); err != nil {
 		return exitFail, err
 	}
 	traffic, err := replay.Open(o.paths, o.sources)
@@ -156,13 +165,13 @@ type replayRun struct {
 
 // verdictLine is one line of --json. Its keys are a contract.
 type verdictLine struct {
-	ID      string        `json:"id"`
-	Verdict engine.Action `json:"verdict"`
-	Status  int           `json:"status"`
-	Phase   int           `json:"phase"`
-	Score   int           `json:"score"`
-	Rules   []int         `json:"rules"`
-	Screen  string        `json:"screen"`
+	ID      string          `json:"id"`
+	Verdict engine.Action   `json:"verdict"`
+	Status  int             `json:"status"`
+	Phase   int             `json:"phase"`
+	Score   int             `json:"score"`
+	Rules   []int           `json:"rules"`
+	Screen  engine.Screened `json:"screen"`
 }
 
 // add takes in one result.

@@ -85,11 +85,11 @@ func (j *wasmJudge) Judge(ctx context.Context, e replay.Entry) replay.Outcome {
 	}
 	r, err := j.host.Run(ctx, x)
 	if err != nil {
-		return replay.Outcome{Action: engine.Block, Status: 500, Screen: replay.ScreenOff, Err: errors.Join(err, j.restart(ctx))}
+		return replay.Outcome{Action: engine.Block, Status: 500, Screen: engine.ScreenedOff, Err: errors.Join(err, j.restart(ctx))}
 	}
 	return replay.Outcome{
 		Action: r.Action, Status: r.Status, Phase: r.Phase, Score: r.Score, Route: r.Route,
-		Rules: r.Rules, Screen: replay.ScreenOff,
+		Rules: r.Rules, Screen: r.Screen,
 	}
 }
 

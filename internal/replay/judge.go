@@ -27,13 +27,10 @@ type Outcome struct {
 	Messages map[int]string
 	// Screen is what the fast path said: hit, miss, fallback, or off when
 	// there is none.
-	Screen string
+	Screen engine.Screened
 	// Err is an internal error; Action is then the policy's outcome for it.
 	Err error
 }
-
-// ScreenOff is the Outcome.Screen of an engine without a fast path.
-const ScreenOff = "off"
 
 // Native judges by an engine in this process. It may be used by any number of
 // goroutines.
@@ -85,7 +82,7 @@ func (e Entry) HasResponse() bool {
 func outcome(v engine.Verdict) Outcome {
 	o := Outcome{
 		Action: v.Action, Status: v.Status, Phase: v.Phase, Score: v.Score, Route: v.Route,
-		Rules: v.IDs(), Screen: ScreenOff, Err: v.Err, Messages: map[int]string{},
+		Rules: v.IDs(), Screen: v.Screen, Err: v.Err, Messages: map[int]string{},
 	}
 	for _, m := range v.Matches {
 		o.Messages[m.ID] = m.Message

@@ -45,6 +45,8 @@ type Result struct {
 	Rules         []int
 	Route         string
 	TransactionID string
+	// Screen is what part the fast path had.
+	Screen engine.Screened
 	// Reply is the module's own answer, nil when it gave none.
 	Reply *filter.Reply
 	// RequestSent and ResponseSent say that the request's head went on to the
@@ -123,6 +125,7 @@ func (s *stream) result() (Result, error) {
 		Action:        engine.Action(s.state[filter.StateVerdict]),
 		Route:         s.state[filter.StateRoute],
 		TransactionID: s.state[filter.StateTransactionID],
+		Screen:        screened(s.state[filter.StateScreen]),
 		Reply:         s.reply,
 		Log:           s.log,
 	}
@@ -149,6 +152,14 @@ func (s *stream) result() (Result, error) {
 		return r, fmt.Errorf("the module set no %s: %v", filter.StateVerdict, s.log)
 	}
 	return r, nil
+}
+
+// screened reads the state that is not set after a hit.
+func screened(text string) engine.Screened {
+	if text == "" {
+		return engine.ScreenedHit
+	}
+	return engine.Screened(text)
 }
 
 // number reads filter state that is a number, 0 when it is not set.

@@ -1,0 +1,383 @@
+package screen
+
+import (
+	"bufio"
+	"errors"
+	"io/fs"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"testing/fstest"
+	"time"
+
+	crstests "github.com/corazawaf/coraza-coreruleset/v4/tests"
+	"github.com/stretchr/testify/require"
+
+	"tabard/engine/operators"
+	"tabard/engine/screen/difftest"
+	"tabard/engine/seclang"
+	"tabard/internal/ftw"
+	"tabard/rules"
+)
+
+const (
+	// secondsVariable sets how long the differential test runs, over all rule
+	// sets together.
+	secondsVariable = "TABARD_DIFFERENTIAL_SECONDS"
+	// seedVariable repeats a run; each prints its seed.
+	seedVariable = "TABARD_DIFFERENTIAL_SEED"
+	// defaultSeconds is for a plain go test: enough for each path to be taken
+	// thousands of times.
+	defaultSeconds = 20
+	// maxShown is how many differences of a rule set are printed: one mistake
+	// makes many.
+	maxShown = 5
+	// maxDifferences ends the run of a rule set: there is nothing more to learn.
+	maxDifferences = 100
+	// corpusFile holds recorded traffic where this tree is developed; a user's
+	// clone has none.
+	corpusFile = "../../../shared/corpus/requests.jsonl"
+	// keptDir holds every difference that was ever found.
+	keptDir = "testdata/differential"
+)
+
+// TestDifferential compares the screener with plain Coraza on CRS's own tests,
+// recorded and made-up traffic and mutants of both.
+func TestDifferential(t *testing.T) {
+	seed := differentialSeed(t)
+	given := givenCases(t)
+	sets := differentialSets(t)
+	// As many sets run side by side as there are processors.
+	each := differentialSeconds(t) * time.Duration(min(runtime.GOMAXPROCS(0), len(sets))) / time.Duration(len(sets))
+	for i, set := range sets {
+		t.Run(set.Name, func(t *testing.T) {
+			t.Parallel()
+			h := newHarness(t, set)
+			end := time.Now().Add(each)
+			mix := difftest.NewMix(seed+uint64(i), given)
+			shown := 0
+			for time.Now().Before(end) {
+				d := h.Compare(mix.Next())
+				if d == nil {
+					continue
+				}
+				t.Fail()
+				if shown++; shown <= maxShown {
+					t.Errorf("%s\nkept as %s:\n%s", d.What, keep(t, seed, d), d)
+				}
+				if shown == maxDifferences {
+					break
+				}
+			}
+			t.Logf("rule set %s, seed %d: %d of %d given cases done; %s", set.Name, seed, mix.Done(), len(given), h.Counts)
+		})
+	}
+}
+
+// TestKeptDifferences plays what once differed.
+func TestKeptDifferences(t *testing.T) {
+	files, err := filepath.Glob(keptDir + "/*.json")
+	require.NoError(t, err)
+	sets := differentialSets(t)
+	for _, file := range files {
+		t.Run(filepath.Base(file), func(t *testing.T) {
+			text, err := os.ReadFile(file)
+			require.NoError(t, err)
+			kept, err := difftest.ParseKept(text)
+			require.NoError(t, err)
+			i := slices.IndexFunc(sets, func(r difftest.Rules) bool { return r.Name == kept.Rules })
+			require.GreaterOrEqual(t, i, 0, "there is no rule set %q", kept.Rules)
+			h := newHarness(t, sets[i])
+			for range 2 { // the second time, the last case may be a hit as well
+				for _, c := range kept.Cases {
+					d := h.Compare(c)
+					require.Nil(t, d, "it was: %s\nit is: %v", kept.What, d)
+				}
+			}
+		})
+	}
+}
+
+// keep writes a difference where TestKeptDifferences finds it.
+func keep(t *testing.T, seed uint64, d *difftest.Difference) string {
+	require.NoError(t, os.MkdirAll(keptDir, 0o777))
+	for n := 1; ; n++ {
+		name := filepath.Join(keptDir, d.Rules+"-"+strconv.FormatUint(seed, 10)+"-"+strconv.Itoa(n)+".json")
+		f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
+		if errors.Is(err, fs.ErrExist) {
+			continue
+		}
+		require.NoError(t, err)
+		_, err = f.WriteString(d.String() + "\n")
+		require.NoError(t, errors.Join(err, f.Close()))
+		return name
+	}
+}
+
+func differentialSeed(t *testing.T) uint64 {
+	if text := os.Getenv(seedVariable); text != "" {
+		seed, err := strconv.ParseUint(text, 10, 64)
+		require.NoError(t, err, seedVariable)
+		return seed
+	}
+	seed := rand.Uint64() >> 32
+	t.Logf("seed %d; %s repeats it", seed, seedVariable)
+	return seed
+}
+
+func differentialSeconds(t *testing.T) time.Duration {
+	text := os.Getenv(secondsVariable)
+	if text == "" {
+		return defaultSeconds * time.Second
+	}
+	n, err := strconv.Atoi(text)
+	require.NoError(t, err, secondsVariable)
+	return time.Duration(n) * time.Second
+}
+
+// givenCases are CRS's own tests and, where there is any, recorded traffic.
+func givenCases(t *testing.T) []*difftest.Case {
+	given := crsCases(t)
+	f, err := os.Open(corpusFile)
+	if errors.Is(err, fs.ErrNotExist) {
+		t.Logf("without recorded traffic, because there is no %s here", corpusFile)
+		return given
+	}
+	require.NoError(t, err)
+	defer func() { require.NoError(t, f.Close()) }()
+	lines := bufio.NewScanner(f)
+	lines.Buffer(nil, 16<<20)
+	for lines.Scan() {
+		c, err := difftest.Recorded(lines.Bytes())
+		require.NoError(t, err)
+		given = append(given, c)
+	}
+	require.NoError(t, lines.Err())
+	return given
+}
+
+// loadCRSCases reads all stages of CRS's tests. Those given as a whole encoded
+// message are for an HTTP parser and not for a rule engine.
+var loadCRSCases = sync.OnceValues(func() (cases []*difftest.Case, err error) {
+	err = fs.WalkDir(crstests.FS, ".", func(path string, _ fs.DirEntry, err error) error {
+		if err != nil || !strings.HasSuffix(path, ".yaml") {
+			return err
+		}
+		text, err := fs.ReadFile(crstests.FS, path)
+		if err != nil {
+			return err
+		}
+		// One file of CRS has a key that the format does not know; its tests are
+		// read all the same.
+		suite, _ := ftw.Load(path, text)
+		for _, test := range suite.Tests {
+			for _, stage := range test.Stages {
+				if stage.Input.EncodedRequest == nil {
+					cases = append(cases, crsCase(test.Name, stage.Input))
+				}
+			}
+		}
+		return nil
+	})
+	return cases, err
+})
+
+func crsCases(t *testing.T) []*difftest.Case {
+	cases, err := loadCRSCases()
+	require.NoError(t, err)
+	require.Greater(t, len(cases), 4600)
+	return slices.Clone(cases)
+}
+
+func crsCase(name string, in ftw.Input) *difftest.Case {
+	c := &difftest.Case{
+		Name: name, Peer: difftest.DefaultPeer, Method: difftest.Text(in.Method), Target: difftest.Text(in.URI),
+		Protocol: difftest.Text(in.Version), Body: difftest.Text(in.Data),
+	}
+	for _, h := range in.AllHeaders() {
+		c.Headers = append(c.Headers, difftest.Field{difftest.Text(h.Name), difftest.Text(h.Value)})
+		if strings.EqualFold(h.Name, "content-type") && strings.HasPrefix(h.Value, "multipart/") {
+			// CRS's runner sends the lines of an upload with the line ends that
+			// MIME has.
+			c.Body = difftest.Text(strings.ReplaceAll(strings.ReplaceAll(string(in.Data), "\r\n", "\n"), "\n", "\r\n"))
+		}
+	}
+	c.Response = difftest.Reflect(c)
+	return c
+}
+
+// engineSettings is what the engine writes for the default policy, with
+// response bodies inspected.
+const engineSettings = `Include @coraza.conf-recommended
+Include @tabard/base/base.conf
+SecRuleEngine On
+SecRequestBodyAccess On
+SecRequestBodyLimit 131073
+SecRequestBodyInMemoryLimit 131073
+SecRequestBodyLimitAction Reject
+SecResponseBodyAccess On
+SecResponseBodyMimeType text/plain text/html text/xml application/json
+SecResponseBodyLimit 524289
+SecResponseBodyLimitAction ProcessPartial`
+
+var inspectedTypes = []string{"text/plain", "text/html", "text/xml", "application/json"}
+
+// differentialSets are the rule sets to compare with: CRS at each paranoia
+// level, and rules that do what CRS does not.
+func differentialSets(t *testing.T) []difftest.Rules {
+	var out []difftest.Rules
+	for level := 1; level <= 4; level++ {
+		out = append(out, crsRules(level))
+	}
+	return append(out, ownRules(t), familyRules())
+}
+
+// familyRules are our own families over CRS, each with something to say about
+// some of the traffic.
+func familyRules() difftest.Rules {
+	r := crsRules(1)
+	r.Name = "families"
+	r.Files = rules.Overlay(fstest.MapFS{
+		operators.AllowSetFile: {Data: []byte("10.3.128.0/17\n")}, operators.BlockSetFile: {Data: []byte("10.3.0.0/16\n")},
+	})
+	r.Routes = []map[string]string{
+		{"tabard_route": "api", "tabard_jwt": "detect", "tabard_jwt_max_bytes": "64", "tabard_ip": "on", "tabard_mime": ""},
+		{
+			"tabard_route": "typed", "tabard_jwt": "off", "tabard_jwt_max_bytes": "8192", "tabard_ip": "on",
+			"tabard_mime": "application/json text/* application/x-www-form-urlencoded",
+		},
+	}
+	families := seclang.Source{Name: "families", Text: "Include @tabard/ip/*.conf\nInclude @tabard/api/*.conf\nInclude @tabard/auth/*.conf"}
+	r.Sources = slices.Insert(r.Sources, len(r.Sources)-1, families)
+	return r
+}
+
+// ownRules are SecLang text of our own, as a user may write it.
+func ownRules(t *testing.T) difftest.Rules {
+	text, err := os.ReadFile("testdata/own.conf")
+	require.NoError(t, err)
+	return difftest.Rules{
+		Name: "own", Files: ruleFiles(), ResponseTypes: inspectedTypes, Routes: []map[string]string{settingVariables},
+		// base.conf's default actions would be set twice.
+		Sources: []seclang.Source{{Name: "settings", Text: engineSettings}, {Name: "own", Text: string(text)}},
+	}
+}
+
+// settingVariables are the TX variables of the engine's settings.
+var settingVariables = map[string]string{
+	"tabard_route": "", "tabard_jwt": "detect", "tabard_jwt_max_bytes": "8192", "tabard_mime": "", "tabard_ip": "off",
+}
+
+// crsRules is the text that the engine writes for a default policy of a
+// paranoia level.
+func crsRules(level int) difftest.Rules {
+	pl := strconv.Itoa(level)
+	setup := "Include @crs-setup.conf.example\n" +
+		crsSetting(900000, "tx.blocking_paranoia_level="+pl) + crsSetting(900001, "tx.detection_paranoia_level="+pl) +
+		crsSetting(900110, "tx.inbound_anomaly_score_threshold=5',setvar:'tx.outbound_anomaly_score_threshold=4") +
+		crsSetting(900120, "tx.early_blocking=0") + "Include @owasp_crs/REQUEST-90*.conf"
+	return difftest.Rules{
+		Name: "pl" + pl, Files: ruleFiles(), ResponseTypes: inspectedTypes, Routes: []map[string]string{settingVariables},
+		Sources: []seclang.Source{
+			{Name: "settings", Text: engineSettings},
+			{Name: "setup", Text: setup},
+			{Name: "crs", Text: "Include @owasp_crs/REQUEST-9[1-9]*.conf\nInclude @owasp_crs/RESPONSE-*.conf"},
+		},
+	}
+}
+
+func crsSetting(id int, variable string) string {
+	return `SecAction "id:` + strconv.Itoa(id) + `,phase:1,pass,t:none,nolog,setvar:'` + variable + `'"` + "\n"
+}
+
+// ruleFiles are the rules with empty address sets, which the engine writes
+// itself.
+func ruleFiles() fs.FS {
+	return rules.Overlay(fstest.MapFS{operators.AllowSetFile: {}, operators.BlockSetFile: {}})
+}
+
+func newHarness(t *testing.T, set difftest.Rules) *difftest.Harness {
+	oracle, err := difftest.NewOracle(set)
+	require.NoError(t, err)
+	return difftest.NewHarness(set, oracle, subject{compileSet(t, set)})
+}
+
+// parseSet reads a rule set as the engine does.
+func parseSet(t *testing.T, set difftest.Rules) (*seclang.Table, Options) {
+	directives, err := seclang.Load(set.Files, set.Sources)
+	require.NoError(t, err)
+	table, errs := seclang.Parse(directives, seclang.Known{Operators: operators.Names(), Files: set.Files})
+	require.Empty(t, errs)
+	options := Options{Files: set.Files, Operators: operators.Plain(set.Files)}
+	for name := range set.Routes[0] {
+		options.Inputs = append(options.Inputs, name)
+	}
+	slices.Sort(options.Inputs)
+	for _, kv := range difftest.Inputs(&difftest.Case{}) {
+		options.Inputs = append(options.Inputs, kv[0])
+	}
+	options.Inputs = append(options.Inputs, difftest.BodyInput(&difftest.Case{})[0])
+	return table, options
+}
+
+func compileSet(t *testing.T, set difftest.Rules) *Screener {
+	s, err := Compile(parseSet(t, set))
+	require.NoError(t, err)
+	return s
+}
+
+// subject is the screener as the comparison wants to see it.
+type subject struct{ s *Screener }
+
+func (s subject) Begin() difftest.Exchange { return subjectExchange{s.s.Begin()} }
+
+type subjectExchange struct{ *Exchange }
+
+func (x subjectExchange) Phase1(inputs [][2]string) difftest.Outcome {
+	var list []TXVar
+	for _, kv := range inputs {
+		list = append(list, TXVar{kv[0], kv[1]})
+	}
+	return x.seen(1, x.Exchange.Phase1(list...))
+}
+
+func (x subjectExchange) Phase2(before difftest.State, body string) difftest.Outcome {
+	return x.seen(2, x.Exchange.Phase2(stateFrom(before), body))
+}
+
+func (x subjectExchange) Phase3(status int, protocol string) difftest.Outcome {
+	return x.seen(3, x.Exchange.Phase3(status, protocol))
+}
+
+func (x subjectExchange) Phase4(before difftest.State, body string, inspected bool) difftest.Outcome {
+	return x.seen(4, x.Exchange.Phase4(stateFrom(before), body, inspected))
+}
+
+func (x subjectExchange) Learn(phase int, matched []int, clean bool, after difftest.State) {
+	x.Exchange.Learn(phase, matched, clean, stateFrom(after))
+}
+
+func (x subjectExchange) seen(phase int, o Outcome) difftest.Outcome {
+	return difftest.Outcome{
+		Hit: o.Hit, Reason: o.Reason.String(), Skip: slices.Clone(o.Skip), Matched: o.Matched,
+		Key: string(x.key[:x.ends[phase]]),
+		After: difftest.State{
+			RequestBodyAccess: o.After.RequestBodyAccess, ResponseBodyAccess: o.After.ResponseBodyAccess,
+			ForceRequestBody: o.After.ForceRequestBody, EngineOff: o.After.EngineOff,
+			RequestProcessor: o.After.RequestProcessor, ResponseProcessor: o.After.ResponseProcessor,
+		},
+	}
+}
+
+func stateFrom(s difftest.State) State {
+	return State{
+		Known: true, EngineOff: s.EngineOff, RequestBodyAccess: s.RequestBodyAccess, ResponseBodyAccess: s.ResponseBodyAccess,
+		ForceRequestBody: s.ForceRequestBody, RequestProcessor: s.RequestProcessor, ResponseProcessor: s.ResponseProcessor,
+	}
+}

@@ -1,0 +1,411 @@
+package difftest
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+)
+
+// maxRuns is how often Coraza may judge a case again when its verdict is not
+// the screener's: it walks maps in random order.
+const maxRuns = 20
+
+// maxRunsForTexts is the same when all but the texts agreed: which of many
+// values a message names is a matter of more luck.
+const maxRunsForTexts = 200
+
+// maxKeys bounds the memory for the test of keys, which keeps a case for each.
+const maxKeys = 30_000
+
+// Harness compares a screener with Coraza, case by case, and keeps count. It
+// belongs to one goroutine.
+type Harness struct {
+	rules    Rules
+	oracle   *Oracle
+	screener Screener
+	// learnt holds the cases that the screener has learnt from, by phase.
+	learnt [lastPhase]map[uint64]struct{}
+	// keys holds what is known of each key, by phase.
+	keys   [lastPhase]map[string]keyed
+	Counts Counts
+}
+
+// keyed is the case that a key was first seen with and what Coraza did in the
+// phase.
+type keyed struct {
+	c     *Case
+	phase Phase
+	// learnt is the case that the screener learnt the key from.
+	learnt *Case
+}
+
+// NewHarness returns a harness with a screener that has learnt nothing yet.
+func NewHarness(rules Rules, oracle *Oracle, s Screener) *Harness {
+	h := &Harness{rules: rules, oracle: oracle, screener: s}
+	h.Counts.Fallbacks = map[string]int{}
+	for i := range h.learnt {
+		h.learnt[i], h.keys[i] = map[uint64]struct{}{}, map[string]keyed{}
+	}
+	return h
+}
+
+// Counts is what has been compared, in exchanges unless it says otherwise.
+type Counts struct {
+	Compared int
+	// Hits are exchanges whose request phases Coraza did not have to run for,
+	// HitsElsewhere those among them that were learnt from other requests only.
+	Hits, HitsElsewhere int
+	// ResponseHits are exchanges whose response phases were hits as well.
+	ResponseHits, ResponseHitsElsewhere int
+	// Skips are exchanges that Coraza judged without some rules.
+	Skips int
+	// Clean are exchanges in which Coraza alone logs and blocks nothing.
+	Clean int
+	// Trivial are those that Coraza judged with all rules.
+	Trivial int
+	// Rerun are exchanges on which Coraza agreed only when asked again.
+	Rerun int
+	// Unrepeatable are differences that the screener had foreseen.
+	Unrepeatable int
+	// SkippedRules is the number of rules left out, over all exchanges.
+	SkippedRules int
+	// Keys is the number of pairs of equal keys that were compared.
+	Keys int
+	// Fallbacks counts phases that were no hit, by reason.
+	Fallbacks   map[string]int
+	Differences int
+}
+
+// String is the report of a run.
+func (c Counts) String() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "compared %d, hits %d (on other requests than the learnt one %d), with response %d (%d), "+
+		"Coraza without some rules %d (%d rules each), with all %d, clean %d, equal keys %d, agreed when asked again %d, unrepeatable %d, differences %d",
+		c.Compared, c.Hits, c.HitsElsewhere, c.ResponseHits, c.ResponseHitsElsewhere,
+		c.Skips, c.SkippedRules/max(c.Skips, 1), c.Trivial, c.Clean, c.Keys, c.Rerun, c.Unrepeatable, c.Differences)
+	for _, reason := range slices.Sorted(maps.Keys(c.Fallbacks)) {
+		fmt.Fprintf(&b, "\n  %8d phases: %s", c.Fallbacks[reason], reason)
+	}
+	return b.String()
+}
+
+// Difference is a case on which screener and Coraza do not agree.
+type Difference struct {
+	Rules string
+	// What is where they differ.
+	What string
+	// Cases are to be played in order by a fresh screener; the last one shows
+	// the difference.
+	Cases []*Case
+}
+
+// String returns the difference as JSON, fit for a file in testdata.
+func (d *Difference) String() string {
+	b, err := json.MarshalIndent(d, "", "  ")
+	if err != nil {
+		return err.Error()
+	}
+	return string(b)
+}
+
+// ParseKept reads what Difference.String has written.
+func ParseKept(text []byte) (*Difference, error) {
+	d := new(Difference)
+	if err := json.Unmarshal(text, d); err != nil {
+		return nil, err
+	}
+	if len(d.Cases) == 0 {
+		return nil, fmt.Errorf("a kept difference needs at least one case")
+	}
+	return d, nil
+}
+
+// Compare plays a case on both sides. It returns nil when they agree.
+func (h *Harness) Compare(c *Case) *Difference {
+	s := h.screen(c)
+	var want *Result
+	trivial := !s.skipped && s.play != nil
+	if trivial {
+		want = &s.play.result
+	} else {
+		want = h.oracle.Run(c)
+	}
+	h.count(s, want, trivial)
+	what := s.differsFrom(want)
+	if what != "" && h.agreesLater(s) {
+		h.Counts.Rerun++
+		what = ""
+	}
+	if what != "" && s.unrepeatable {
+		h.Counts.Unrepeatable++
+		what = ""
+	}
+	if what == "" {
+		if what = h.checkKeys(s, want); what == "" {
+			return nil
+		}
+	}
+	h.Counts.Differences++
+	return &Difference{Rules: h.rules.Name, What: what, Cases: h.history(s)}
+}
+
+// differsFrom compares what was seen of the exchange with Coraza's result.
+func (s *screened) differsFrom(want *Result) string {
+	if d := s.hitsDifferFrom(want); d != "" {
+		return d
+	}
+	return s.playDiffersFrom(want, true)
+}
+
+// hitsDifferFrom compares what the memo says.
+func (s *screened) hitsDifferFrom(want *Result) string {
+	for phase := 1; phase < lastPhase; phase++ {
+		if s.ran[phase] && s.outcomes[phase].Hit {
+			if d := s.outcomes[phase].differsFrom(want, phase); d != "" {
+				return fmt.Sprintf("phase %d, a hit: %s", phase, d)
+			}
+		}
+	}
+	if s.play != nil {
+		return ""
+	}
+	if d := want.Phases[lastPhase].speaks(); d != "" {
+		return fmt.Sprintf("phase %d, not run after hits: %s", lastPhase, d)
+	}
+	for phase := 1; phase < lastPhase; phase++ {
+		if s.ran[phase] != want.Phases[phase].Ran {
+			return fmt.Sprintf("phase %d ran: %v, and in Coraza alone %v", phase, s.ran[phase], want.Phases[phase].Ran)
+		}
+	}
+	return ""
+}
+
+// playDiffersFrom compares what Coraza did without some rules.
+func (s *screened) playDiffersFrom(want *Result, messages bool) string {
+	if s.play == nil {
+		return ""
+	}
+	for phase := 1; phase <= lastPhase; phase++ {
+		if d := s.play.result.Phases[phase].differsFrom(&want.Phases[phase], messages); d != "" {
+			return fmt.Sprintf("phase %d, Coraza without some rules: %s", phase, d)
+		}
+	}
+	return ""
+}
+
+// differsFrom checks a hit: Coraza has to have done what the memo says, and
+// nothing that is seen outside.
+func (o *Outcome) differsFrom(want *Result, phase int) string {
+	w := &want.Phases[phase]
+	if !w.Ran {
+		return "Coraza alone does not come to this phase: " + want.Phases[phase-1].Stop
+	}
+	if d := w.speaks(); d != "" {
+		return d
+	}
+	var before map[string]int
+	if phase > 1 {
+		before = want.Phases[phase-1].Scores
+	}
+	for name, n := range w.Scores {
+		if n != before[name] {
+			return fmt.Sprintf("Coraza alone scores: %s is %d, and before %d", name, n, before[name])
+		}
+	}
+	got, ids := slices.Sorted(slices.Values(o.Matched)), slices.Sorted(slices.Values(w.IDs))
+	if !slices.Equal(got, ids) {
+		return fmt.Sprintf("matched rules: too many %v, missing %v", without(got, ids), without(ids, got))
+	}
+	if o.After != w.After {
+		return fmt.Sprintf("state: %+v, and Coraza alone %+v", o.After, w.After)
+	}
+	return ""
+}
+
+// speaks says what of a phase is seen outside.
+func (p *Phase) speaks() string {
+	switch {
+	case p.Stop != "":
+		return "Coraza alone blocks: " + p.Stop
+	case len(p.Logged) > 0:
+		return fmt.Sprintf("Coraza alone logs: %v", p.Logged)
+	case p.Err != "":
+		return "Coraza alone fails: " + p.Err
+	}
+	return ""
+}
+
+// agreesLater asks Coraza again, since its verdict may be a matter of chance.
+// What the memo says, what Coraza without some rules did and what each rule said
+// of it may each be another run's.
+func (h *Harness) agreesLater(s *screened) bool {
+	said, hits, play := map[string]bool{}, false, false
+	for n := 0; n < maxRuns || hits && play && n < maxRunsForTexts; n++ {
+		want := h.oracle.Run(s.c)
+		hits = hits || s.hitsDifferFrom(want) == ""
+		play = play || s.playDiffersFrom(want, false) == ""
+		for _, what := range want.said() {
+			said[what] = true
+		}
+		if hits && play && s.saysOnly(said) {
+			return true
+		}
+	}
+	return false
+}
+
+func (s *screened) saysOnly(said map[string]bool) bool {
+	return s.play == nil || !slices.ContainsFunc(s.play.result.said(), func(what string) bool { return !said[what] })
+}
+
+// said lists what depends on the order in which Coraza meets values: what
+// rules log, and TX variables.
+func (r *Result) said() (out []string) {
+	for phase := range r.Phases {
+		for _, l := range r.Phases[phase].Logged {
+			for _, text := range append(l.Values, l.Messages...) {
+				out = append(out, fmt.Sprint(l.ID, text))
+			}
+		}
+	}
+	return append(out, r.Phases[lastPhase].Variables...)
+}
+
+// remember notes what the screener learns from.
+func (h *Harness) remember(phase int, key string, c *Case) {
+	h.learnt[phase][c.hash()] = struct{}{}
+	if k, ok := h.keys[phase][key]; ok && key != "" && k.learnt == nil {
+		k.learnt = c
+		h.keys[phase][key] = k
+	}
+}
+
+// checkKeys tests that a complete key decides what Coraza does.
+func (h *Harness) checkKeys(s *screened, want *Result) string {
+	for phase := 1; phase < lastPhase; phase++ {
+		key := s.outcomes[phase].Key
+		if !s.ran[phase] || key == "" || !want.Phases[phase].Ran {
+			continue
+		}
+		before, known := h.keys[phase][key]
+		if !known {
+			if len(h.keys[phase]) < maxKeys {
+				h.keys[phase][key] = keyed{c: s.c, phase: want.Phases[phase], learnt: s.learntHere(phase)}
+			}
+			continue
+		}
+		h.Counts.Keys++
+		if d := before.differsFrom(want, phase); d != "" && !h.keyAgreesLater(before, s, phase) && !s.unrepeatable {
+			return fmt.Sprintf("phase %d, the same key as %s: %s", phase, before.c.Name, d)
+		}
+	}
+	return ""
+}
+
+func (s *screened) learntHere(phase int) *Case {
+	if s.outcomes[phase].Hit {
+		return nil
+	}
+	return s.c
+}
+
+// differsFrom compares what is the same for all cases of a key. Scores are
+// carried from phase to phase and what is logged holds values, so neither is.
+func (k keyed) differsFrom(want *Result, phase int) string {
+	got := want.Phases[phase]
+	switch {
+	case !slices.Equal(got.IDs, k.phase.IDs):
+		return fmt.Sprintf("matched rules: too many %v, missing %v", without(got.IDs, k.phase.IDs), without(k.phase.IDs, got.IDs))
+	case got.After != k.phase.After:
+		return fmt.Sprintf("state: %+v and %+v", got.After, k.phase.After)
+	case got.Stop != k.phase.Stop:
+		return fmt.Sprintf("interruption: %q and %q", got.Stop, k.phase.Stop)
+	}
+	return ""
+}
+
+func (h *Harness) keyAgreesLater(k keyed, s *screened, phase int) bool {
+	var firsts []keyed
+	for range maxRuns {
+		firsts = append(firsts, keyed{phase: h.oracle.Run(k.c).Phases[phase]})
+	}
+	for range maxRuns {
+		want := h.oracle.Run(s.c)
+		if slices.ContainsFunc(firsts, func(k keyed) bool { return k.differsFrom(want, phase) == "" }) {
+			return true
+		}
+	}
+	return false
+}
+
+// history is what led to a difference: the cases from which the screener had
+// learnt the keys of this one, then this one.
+func (h *Harness) history(s *screened) []*Case {
+	var out []*Case
+	for phase := 1; phase < lastPhase; phase++ {
+		k, ok := h.keys[phase][s.outcomes[phase].Key]
+		if !ok {
+			continue
+		}
+		for _, c := range []*Case{k.learnt, k.c} {
+			if c != nil && c != s.c && !slices.Contains(out, c) {
+				out = append(out, c)
+			}
+		}
+	}
+	return append(out, s.c)
+}
+
+// count adds an exchange to the counts.
+func (h *Harness) count(s *screened, want *Result, trivial bool) {
+	c := &h.Counts
+	c.Compared++
+	if trivial {
+		c.Trivial++
+	}
+	if s.skipped {
+		c.Skips++
+	}
+	hits, elsewhere := true, true
+	hash := s.c.hash()
+	for phase := 1; phase < lastPhase && s.ran[phase]; phase++ {
+		out := &s.outcomes[phase]
+		if !out.Hit {
+			c.Fallbacks[fmt.Sprintf("phase %d %s", phase, out.Reason)]++
+		}
+		if s.skipped {
+			c.SkippedRules += len(out.Skip)
+		}
+		_, own := h.learnt[phase][hash]
+		hits, elsewhere = hits && out.Hit, elsewhere && !own
+		c.countHits(phase, hits, hits && elsewhere)
+	}
+	if want.clean() {
+		c.Clean++
+	}
+}
+
+func (c *Counts) countHits(phase int, hit, elsewhere bool) {
+	all, others := &c.Hits, &c.HitsElsewhere
+	if phase == 4 {
+		all, others = &c.ResponseHits, &c.ResponseHitsElsewhere
+	}
+	if phase%2 != 0 || !hit {
+		return
+	}
+	*all++
+	if elsewhere {
+		*others++
+	}
+}
+
+func (r *Result) clean() bool {
+	for i := range r.Phases {
+		if r.Phases[i].speaks() != "" {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,291 @@
+package screen
+
+import (
+	"strconv"
+
+	"tabard/engine/screen/bodies"
+	"tabard/engine/screen/literal"
+	"tabard/engine/screen/transform"
+)
+
+// Exchange is one request and its response, as far as the screener is concerned.
+// It is fed as a Coraza transaction is, and asked before each phase, in order.
+// It is for one goroutine.
+type Exchange struct {
+	s      *Screener
+	parser *bodies.Parser
+	arena  transform.Arena
+	hits   *literal.Hits
+	inputs []bodies.Element // the variables of s.inputs; one that is not set has no key
+
+	by       [64][]int32 // elements of the kinds with any number of them
+	screened int         // elements looked at so far
+	matched  [][]match   // by rule: what its first link matched, for found rules
+	touched  []int32     // rules with matches
+	scratch  []match
+
+	key    []byte
+	ends   [5]int // by phase: the length of the key then, when it is complete
+	broken Reason // why later phases have no key
+	ask    Reason // why the present phase has none, while its key is written
+	chance bool   // it counts which of several matches Coraza comes to last
+	whole  bool   // the elements of the request's body are all there
+	skips  [5][]int
+
+	text    []byte
+	values  []string // of the present element: its distinct texts
+	classes []transform.Flags
+	at      []uint16 // by node: which of the texts
+}
+
+// match is an element that a link matched.
+type match struct {
+	element int32
+	value   string // as the operator saw it
+}
+
+// TXVar is a variable of TX with its value.
+type TXVar struct{ Name, Value string }
+
+// Outcome is what is known of a phase before it runs.
+type Outcome struct {
+	// Hit says that Coraza would match only rules that neither log nor block.
+	Hit    bool
+	Reason Reason
+	// Skip are rules that cannot match: Coraza may be told to remove them from
+	// the transaction. The slice is valid until Release.
+	Skip []int
+	// Matched are, on a hit, the rules that Coraza would report.
+	Matched []int
+	// After is, on a hit, the state that the phase leaves behind.
+	After State
+}
+
+func (s *Screener) newExchange() *Exchange {
+	x := &Exchange{
+		s: s, hits: s.automaton.NewHits(), matched: make([][]match, len(s.rules)),
+		inputs: make([]bodies.Element, len(s.inputs)), at: make([]uint16, len(s.nodes)),
+	}
+	x.parser = bodies.New(s.limits, &x.arena)
+	return x
+}
+
+// Begin returns an exchange for one request. Release it.
+func (s *Screener) Begin() *Exchange {
+	x := s.pool.Get().(*Exchange)
+	x.parser.Reset()
+	clear(x.inputs)
+	for i := range x.by {
+		x.by[i] = x.by[i][:0]
+	}
+	for _, r := range x.touched {
+		x.matched[r] = x.matched[r][:0]
+	}
+	x.touched, x.key = x.touched[:0], x.key[:0]
+	x.screened, x.ends, x.broken = len(x.parser.Elements()), [5]int{}, Hit
+	x.whole, x.chance = false, false
+	return x
+}
+
+// Release gives the exchange back; it must not be used any more.
+func (x *Exchange) Release() { x.s.pool.Put(x) }
+
+// Connection takes the addresses, as Coraza's ProcessConnection does.
+func (x *Exchange) Connection(client string, clientPort int, server string, serverPort int) {
+	x.parser.Connection(client, clientPort, server, serverPort)
+}
+
+// URI takes the request line, as Coraza's ProcessURI does.
+func (x *Exchange) URI(uri, method, protocol string) { x.parser.URI(uri, method, protocol) }
+
+// RequestHeader takes one header, or before phase 2 a trailer, as Coraza's
+// AddRequestHeader does.
+func (x *Exchange) RequestHeader(name, value string) { x.parser.RequestHeader(name, value) }
+
+// ServerName takes the name of the host, as Coraza's SetServerName does.
+func (x *Exchange) ServerName(name string) { x.parser.ServerName(name) }
+
+// ResponseHeader takes one header, as Coraza's AddResponseHeader does.
+func (x *Exchange) ResponseHeader(name, value string) { x.parser.ResponseHeader(name, value) }
+
+// Input takes a variable of TX that the engine sets itself, one of
+// Options.Inputs, before the phase whose rules may read it first. A name that is
+// not among them is ignored.
+func (x *Exchange) Input(name, value string) {
+	for i, have := range x.s.inputs {
+		if have == name {
+			x.inputs[i] = bodies.Element{Key: name, Value: value}
+		}
+	}
+}
+
+// Phase1 screens the request's head.
+func (x *Exchange) Phase1(inputs ...TXVar) Outcome {
+	for _, v := range inputs {
+		x.Input(v.Name, v.Value)
+	}
+	return x.phase(1, false)
+}
+
+// Phase2 screens the whole request, given the state that phase 1 has left and
+// the body that Coraza was given. With a body that Coraza would cut, or cannot
+// take in full, only rules that look at the head are left out.
+func (x *Exchange) Phase2(before State, body string) Outcome {
+	if reason := refusal(before); reason != Hit {
+		x.broken = reason
+		return x.outcome(reason, Outcome{})
+	}
+	x.parser.RequestProcessor(before.RequestProcessor)
+	doubt := bodies.NoDoubt
+	if before.RequestBodyAccess {
+		doubt = x.parser.RequestBody(body, before.ForceRequestBody)
+	}
+	x.key = append(x.key, flag(before.RequestBodyAccess && body != ""))
+	if body != "" && x.s.movesLimit {
+		doubt = bodies.BodyLimit
+	}
+	x.scanSingle(bodies.RequestBody)
+	x.whole = doubt == bodies.NoDoubt
+	return x.phase(2, doubt != bodies.NoDoubt)
+}
+
+// Phase3 screens the response's head.
+func (x *Exchange) Phase3(status int, protocol string) Outcome {
+	x.parser.ResponseStart(status, protocol)
+	x.scanSingle(bodies.ResponseStatus)
+	x.scanSingle(bodies.ResponseProtocol)
+	return x.phase(3, !x.whole)
+}
+
+// Phase4 screens the response's body, given the state that phase 3 has left.
+// inspected says whether Coraza takes the body at all: access is on and the
+// media type is one to look at.
+func (x *Exchange) Phase4(before State, body string, inspected bool) Outcome {
+	if reason := refusal(before); reason != Hit {
+		x.broken = reason
+		return x.outcome(reason, Outcome{})
+	}
+	x.parser.ResponseProcessor(before.ResponseProcessor)
+	doubt := bodies.NoDoubt
+	if inspected {
+		doubt = x.parser.ResponseBody(body)
+		x.scanSingle(bodies.ResponseBody)
+	}
+	x.key = append(x.key, flag(inspected))
+	if body != "" && x.s.movesLimit {
+		doubt = bodies.BodyLimit
+	}
+	return x.phase(4, !x.whole || doubt != bodies.NoDoubt)
+}
+
+func flag(b bool) byte {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// refusal says why nothing can be said from a state.
+func refusal(before State) Reason {
+	switch {
+	case !before.Known:
+		return StateUnknown
+	case before.EngineOff:
+		return EngineOff
+	}
+	return Hit
+}
+
+// Unrepeatable says that Coraza's own verdict on the exchange so far may differ
+// from run to run: see bodies.Parser.Repeated. Its results are neither stored
+// nor to be compared. Rules that transform nothing are not confused.
+func (x *Exchange) Unrepeatable() bool { return x.chance || x.parser.Repeated()&x.s.confused != 0 }
+
+// phase screens what is new, lists what cannot match and looks up the rest. In
+// doubt, values that come from a body are missing.
+func (x *Exchange) phase(n int, doubt bool) Outcome {
+	if n == 1 {
+		x.scanHead()
+	}
+	x.screenNew()
+	x.ask = x.broken
+	if x.ask == Hit {
+		x.ask = x.unfit(doubt)
+	}
+	x.skips[n] = x.skips[n][:0]
+	for _, i := range x.s.keyed {
+		x.key = appendText(append(x.key, 0xfe, flag(x.inputs[i].Key != "")), x.inputs[i].Value)
+	}
+	// Where no rule chooses a body processor, headers do (I1, for State).
+	x.key = appendText(append(x.key, 0xfb), x.parser.Value(bodies.ReqbodyProcessor))
+	x.key = appendText(x.key, x.parser.Value(bodies.ResBodyProcessor))
+	for _, i := range x.s.phases[n] {
+		x.weigh(i, doubt)
+	}
+	x.key = append(x.key, 0xff, byte(n))
+	if len(x.key) > maxKeyBytes && x.ask == Hit {
+		x.ask = KeyTooLong
+	}
+	out := Outcome{Skip: x.skips[n]}
+	if x.ask != Hit {
+		x.broken = EarlierPhase
+		return x.outcome(x.ask, out)
+	}
+	x.ends[n] = len(x.key)
+	e := x.s.memo.get(x.key)
+	if e == nil {
+		return x.outcome(Miss, out)
+	}
+	out.Hit, out.Matched, out.After = true, e.matched, e.after
+	return x.outcome(Hit, out)
+}
+
+func (x *Exchange) outcome(r Reason, out Outcome) Outcome {
+	x.s.counts[r].Add(1)
+	out.Reason = r
+	return out
+}
+
+// unfit says why the exchange has no key, whatever the rules.
+func (x *Exchange) unfit(doubt bool) Reason {
+	switch {
+	case x.s.noMemo != nil:
+		return NoMemo
+	case doubt:
+		return BodyDoubt // I4
+	case x.Unrepeatable():
+		return RepeatedNames
+	}
+	return Hit
+}
+
+// Learn takes what Coraza did in a phase that was a Miss: all rules that it
+// reports, and the state that it left. clean says that nothing has interrupted
+// or would have, and that no rule of the phase logs; what the rules themselves
+// say about it is checked here (I3).
+func (x *Exchange) Learn(phase int, matched []int, clean bool, after State) {
+	if phase < 1 || phase > 4 || x.ends[phase] == 0 {
+		return
+	}
+	for _, id := range matched {
+		clean = clean && !x.s.telling[id]
+	}
+	if !clean || !after.Known || after.EngineOff {
+		x.broken, x.ends[phase] = EarlierPhase, 0
+		return
+	}
+	x.s.memo.put(x.key[:x.ends[phase]], matched, after)
+}
+
+// describedBytes is how much of a key is shown.
+const describedBytes = 512
+
+// Describe gives the key of a phase, shortened, for the log line of a result that
+// turned out to differ. It is not made for reading back.
+func (x *Exchange) Describe(phase int) string {
+	if phase < 1 || phase > 4 || x.ends[phase] == 0 {
+		return "no key"
+	}
+	key := x.key[:x.ends[phase]]
+	return strconv.Quote(string(key[max(0, len(key)-describedBytes):]))
+}

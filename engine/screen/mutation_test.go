@@ -1,0 +1,263 @@
+package screen
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"tabard/engine/screen/bodies"
+	"tabard/engine/screen/difftest"
+	"tabard/engine/seclang"
+)
+
+// maxMutantCases is how many cases may pass before a mistake of the compiler
+// has to show itself.
+const maxMutantCases = 20_000
+
+// mistake is one decision of the compiler turned round on purpose.
+type mistake struct {
+	name string
+	// pl, when not 0, is the paranoia level of CRS that shows the mistake; else
+	// our own rules do.
+	pl int
+	// table and options change what is compiled, compiled what came out.
+	table    func(*seclang.Table)
+	options  func(*Options)
+	compiled func(*Screener)
+	// careless: all that Coraza says is learnt as if nothing had been logged.
+	careless bool
+}
+
+// careless is a screener that learns what it must not.
+type careless struct{ subject }
+
+func (c careless) Begin() difftest.Exchange { return carelessExchange{c.subject.Begin()} }
+
+type carelessExchange struct{ difftest.Exchange }
+
+func (x carelessExchange) Learn(phase int, matched []int, _ bool, after difftest.State) {
+	x.Exchange.Learn(phase, matched, true, after)
+}
+
+// eachRule is a mistake made in every rule.
+func eachRule(change func(*rule)) func(*Screener) {
+	return func(s *Screener) {
+		for _, r := range s.rules {
+			change(r)
+		}
+	}
+}
+
+// eachLink is a mistake made in every link.
+func eachLink(change func(*link)) func(*Screener) {
+	return eachRule(func(r *rule) {
+		for _, l := range r.links {
+			change(l)
+		}
+	})
+}
+
+// identity forgets a transformation wherever it comes last.
+func identity(name string) func(*Screener) {
+	return func(s *Screener) {
+		eachLink(func(l *link) {
+			if n := len(l.transforms); n > 0 && strings.EqualFold(l.transforms[n-1].Name(), name) {
+				l.transforms = l.transforms[:n-1]
+				l.node = s.nodes[l.node].parent
+			}
+		})(s)
+	}
+}
+
+// blind makes rules not look at a kind.
+func blind(kind bodies.Kind) func(*Screener) {
+	return eachLink(func(l *link) {
+		l.targets = slices.Clone(l.targets)
+		for i := range l.targets {
+			l.targets[i].mask &^= bodies.SetOf(kind)
+			l.targets[i].kinds = slices.DeleteFunc(slices.Clone(l.targets[i].kinds), func(k bodies.Kind) bool { return k == kind })
+		}
+	})
+}
+
+// chains makes a mistake in what follows the first links.
+func chains(change func(*link)) func(*Screener) {
+	return eachRule(func(r *rule) {
+		for _, l := range r.links[1:] {
+			change(l)
+		}
+	})
+}
+
+func noTest(string) bool { return false }
+
+// dropRule forgets a rule of our own as if it were not there.
+func dropRule(id int) func(*seclang.Table) {
+	return func(t *seclang.Table) {
+		t.Rules = slices.DeleteFunc(t.Rules, func(r *seclang.Rule) bool { return r.ID == id })
+	}
+}
+
+// operand changes what a rule compares with, and so which way a rule whose
+// outcome is known in advance goes.
+func operand(id int, arg string) func(*seclang.Table) {
+	return func(t *seclang.Table) {
+		for _, r := range t.Rules {
+			if r.ID == id {
+				changed := *r.Operator
+				changed.Arg = arg
+				r.Operator = &changed
+			}
+		}
+	}
+}
+
+var mistakes = []mistake{
+	{name: "the literals of rules are not among those looked for", compiled: eachRule(func(r *rule) {
+		if r.found && r.links[0].check.gate == nil {
+			r.links[0].check.test = noTest
+		}
+	})},
+	{name: "the literals of every fifth rule of CRS are lost", pl: 1, compiled: func(s *Screener) {
+		for i, r := range s.rules {
+			if i%5 == 0 && r.found {
+				r.links[0].check.test = noTest
+			}
+		}
+	}},
+	{name: "arguments are not scanned", pl: 1, compiled: func(s *Screener) { s.kinds[bodies.ArgsGet].scan = false }},
+	{name: "the gate of libinjection is too narrow", compiled: eachRule(func(r *rule) {
+		if r.links[0].check.gate != nil {
+			r.links[0].check.gate = noTest
+		}
+	})},
+	{name: "lowercase is called identity", compiled: identity("lowercase")},
+	{name: "compressWhitespace is called identity", compiled: identity("compresswhitespace")},
+	{name: "length is called identity", compiled: identity("length")},
+	{name: "cmdLine is called identity", compiled: identity("cmdline")},
+	{name: "urlDecodeUni is called identity", pl: 1, compiled: identity("urldecodeuni")},
+	{name: "cookies are not looked at", compiled: blind(bodies.RequestCookies)},
+	{name: "arguments of bodies are not looked at", compiled: blind(bodies.ArgsPost)},
+	{name: "header values are not looked at", compiled: blind(bodies.RequestHeaders)},
+	{name: "response bodies are not looked at", compiled: blind(bodies.ResponseBody)},
+	{name: "a selector is taken for an exclusion", compiled: eachLink(func(l *link) {
+		l.targets = slices.Clone(l.targets)
+		for i := range l.targets {
+			if len(l.targets[i].except) == 0 && !l.targets[i].count && l.targets[i].key.name != "" {
+				l.targets[i].except, l.targets[i].key = []selector{l.targets[i].key}, selector{}
+			}
+		}
+	})},
+	{name: "negation is ignored", compiled: eachLink(func(l *link) { l.negated = false })},
+	{name: "a count is taken for the values", compiled: eachLink(func(l *link) {
+		l.targets = slices.Clone(l.targets)
+		for i := range l.targets {
+			l.targets[i].count = false
+		}
+	})},
+	{name: "multiMatch is ignored", compiled: eachLink(func(l *link) { l.multi = false })},
+	{name: "the second link of a chain is said never to match", compiled: chains(func(l *link) { l.kind = never })},
+	{name: "a link that reads state is said never to match", compiled: eachLink(func(l *link) {
+		if l.kind == state {
+			l.kind = never
+		}
+	})},
+	{name: "a link that reads state and request is said never to match", compiled: eachLink(func(l *link) {
+		if l.kind == mixed {
+			l.kind = never
+		}
+	})},
+	{name: "a link that depends on more than the request is said never to match", compiled: eachLink(func(l *link) {
+		if l.kind == foreign {
+			l.kind = never
+		}
+	})},
+	{name: "rules counted by skip are left out", compiled: eachRule(func(r *rule) {
+		r.removable = r.links[0].kind == pure && r.links[0].literalArg
+	})},
+	{name: "rules that only keep books are not in the key", compiled: eachRule(func(r *rule) { r.keyed = r.keyed && r.reports })},
+	{name: "what matched is not in the key", compiled: eachRule(func(r *rule) { r.values = false })},
+	{name: "values put in by macros are not in the key", compiled: eachLink(func(l *link) { l.inputs = nil })},
+	{name: "values that a link compares with are not in the key", compiled: eachLink(func(l *link) { l.operands = nil })},
+	{name: "the number of matches is not in the key", compiled: eachLink(func(l *link) { l.counted = false })},
+	{name: "what logs or blocks is learnt", careless: true, compiled: func(s *Screener) {
+		s.telling = nil
+		eachRule(func(r *rule) { r.reports = false })(s)
+	}},
+	{name: "a rule that steers past others is called harmless", compiled: eachRule(func(r *rule) { r.hazard = false })},
+	{name: "variables of the engine are not in the key", compiled: func(s *Screener) { s.keyed = nil }},
+	{name: "a variable that differs is called constant", options: func(o *Options) {
+		o.Inputs = slices.DeleteFunc(o.Inputs, func(name string) bool { return name == "tabard_tls" })
+		o.Constants = map[string]string{"tabard_tls": "1"}
+	}},
+	{name: "a variable that a rule sets from the request is called constant", table: dropRule(1010)},
+	{name: "a region is called dead that is not", table: operand(1002, "3")},
+	{name: "an exclusion is ignored in the opposite direction", table: func(t *seclang.Table) {
+		for _, r := range t.Rules {
+			for i := range r.Targets {
+				if len(r.Targets[i].Except) == 0 && r.Targets[i].Variable == "ARGS" && r.Targets[i].Key == "" {
+					r.Targets[i].Except = []seclang.Selector{{IsPattern: true, Pattern: "^(?:a|b|c|p)"}}
+				}
+			}
+		}
+	}},
+	{name: "a target added later is not seen", table: func(t *seclang.Table) {
+		for _, r := range t.Rules {
+			if r.ID == 1090 {
+				r.Targets = r.Targets[:1]
+			}
+		}
+	}},
+}
+
+// TestMistakesOfTheCompilerAreCaught shows that the comparison would notice if
+// the compiler decided wrongly.
+func TestMistakesOfTheCompilerAreCaught(t *testing.T) {
+	seed := differentialSeed(t)
+	given := crsCases(t)
+	oracles := map[string]*difftest.Oracle{}
+	for i, m := range mistakes {
+		set := ownRules(t)
+		if m.pl > 0 {
+			set = crsRules(m.pl)
+		}
+		if oracles[set.Name] == nil {
+			oracle, err := difftest.NewOracle(set)
+			require.NoError(t, err)
+			oracles[set.Name] = oracle
+		}
+		t.Run(m.name, func(t *testing.T) {
+			var screener difftest.Screener = subject{m.compile(t, set)}
+			if m.careless {
+				screener = careless{subject{m.compile(t, set)}}
+			}
+			h := difftest.NewHarness(set, oracles[set.Name], screener)
+			mix := difftest.NewMix(seed+uint64(i), given)
+			for n := range maxMutantCases {
+				if d := h.Compare(mix.Next()); d != nil {
+					t.Logf("caught by comparison %d: %.200s", n+1, d.What)
+					return
+				}
+			}
+			t.Errorf("the mistake was not noticed, seed %d: %s", seed, h.Counts)
+		})
+	}
+}
+
+func (m mistake) compile(t *testing.T, set difftest.Rules) *Screener {
+	table, options := parseSet(t, set)
+	if m.table != nil {
+		m.table(table)
+	}
+	if m.options != nil {
+		m.options(&options)
+	}
+	s, err := Compile(table, options)
+	require.NoError(t, err)
+	if m.compiled != nil {
+		m.compiled(s)
+	}
+	return s
+}

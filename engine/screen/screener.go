@@ -1,0 +1,149 @@
+package screen
+
+import (
+	"sync"
+	"sync/atomic"
+
+	"tabard/engine/screen/bodies"
+	"tabard/engine/screen/literal"
+	"tabard/engine/screen/transform"
+	"tabard/engine/seclang"
+)
+
+// Screener is a compiled rule set. It is safe for concurrent use.
+type Screener struct {
+	rules     []*rule
+	phases    [5][]int32 // by phase, 1 to 4: indexes of the rules
+	kinds     [64]kindPlan
+	nodes     []node
+	automaton *literal.Automaton
+	limits    bodies.Limits
+	inputs    []string // names of the variables that the engine sets
+	keyed     []int    // those that go into every key
+	memo      *memo
+	telling   map[int]bool // rules by id whose match is seen: in a log, a block or a score
+	noMemo    *seclang.Error
+	// staleCaptures: some rule reads what another may have captured.
+	staleCaptures bool
+	// confused are the kinds of which some rule looks at transformed values.
+	confused bodies.Set
+	// movesLimit: a rule may change the limit of bodies.
+	movesLimit bool
+	pool       sync.Pool
+	counts     [reasonCount]atomic.Uint64
+}
+
+// node is a list of transformations: those of its parent, and one more.
+type node struct {
+	parent int32
+	t      *transform.Transformation
+}
+
+// kindPlan says what becomes of each value of a kind.
+type kindPlan struct {
+	nodes []int32 // to transform it by, parents first
+	scan  bool    // the automaton looks at it
+	gates []int32 // rules whose gate looks at it
+}
+
+// scannedKinds are those whose values stay once they are there, so that rules
+// can be found when the value comes.
+var scannedKinds = settledKinds | bodies.SetOf(bodies.ArgsPost, bodies.ArgsPostNames, bodies.Files, bodies.FilesNames,
+	bodies.FilesSizes, bodies.MultipartFilename, bodies.MultipartName, bodies.MultipartPartHeaders,
+	bodies.RequestBody, bodies.ResponseArgs, bodies.ResponseBody)
+
+// place decides how a rule is found: by the automaton, by a gate, or by looking
+// at it each time.
+func (c *compiler) place(i int32, r *rule, b *literal.Builder) {
+	s := c.s
+	s.phases[r.phase] = append(s.phases[r.phase], i)
+	first := r.links[0]
+	if first.kind != pure || first.negated || first.multi || first.mask&^scannedKinds != 0 {
+		return
+	}
+	for _, t := range first.targets {
+		if t.count || t.input > 0 {
+			return
+		}
+	}
+	gated := first.check.gate != nil
+	if !gated && (len(first.check.sets) == 0 || !b.Add(int(i), first.check.sets)) {
+		return
+	}
+	r.found = true
+	first.node = c.node(first.transforms)
+	for k := range s.kinds {
+		if !first.mask.Has(bodies.Kind(k)) {
+			continue
+		}
+		plan := &s.kinds[k]
+		plan.scan = plan.scan || !gated
+		if gated {
+			plan.gates = append(plan.gates, i)
+		}
+		for n := first.node; n > 0; n = s.nodes[n].parent {
+			plan.add(n)
+		}
+	}
+}
+
+func (p *kindPlan) add(n int32) {
+	for _, have := range p.nodes {
+		if have == n {
+			return
+		}
+	}
+	p.nodes = append(p.nodes, n)
+}
+
+// node gives the number of a list of transformations; 0 is the empty one.
+func (c *compiler) node(list []*transform.Transformation) int32 {
+	at, name := int32(0), ""
+	for _, t := range list {
+		name += "," + t.Name()
+		n, ok := c.nodes[name]
+		if !ok {
+			n = int32(len(c.s.nodes))
+			c.s.nodes = append(c.s.nodes, node{parent: at, t: t})
+			c.nodes[name] = n
+		}
+		at = n
+	}
+	return at
+}
+
+// NoMemo says why no result is stored for this rule set, so that only skip lists
+// are left, and where; it is nil if results are stored.
+func (s *Screener) NoMemo() *seclang.Error { return s.noMemo }
+
+// Clear forgets all stored results, for a caller that has found one to differ.
+func (s *Screener) Clear() { s.memo.clear() }
+
+// Stats is what a screener has done.
+type Stats struct {
+	// Phases counts phases by the reason of their outcome.
+	Phases [reasonCount]uint64
+	// MemoBytes and MemoEntries are the memo's present size.
+	MemoBytes, MemoEntries int
+	// Rules are the compiled rules, Found those of them that the automaton or a
+	// gate finds, Removable those that Coraza may be told to leave out.
+	Rules, Found, Removable int
+}
+
+// Stats returns the counts so far.
+func (s *Screener) Stats() (out Stats) {
+	for i := range s.counts {
+		out.Phases[i] = s.counts[i].Load()
+	}
+	out.MemoBytes, out.MemoEntries = s.memo.size()
+	for _, r := range s.rules {
+		out.Rules++
+		if r.found {
+			out.Found++
+		}
+		if r.removable {
+			out.Removable++
+		}
+	}
+	return out
+}
