@@ -51,7 +51,13 @@ dist/overlay.json: FORCE
 test: build dist/e2e/breaking.wasm $(ENVOY) ## Run every test: native ones with the race detector, e2e with a real Envoy.
 	@test -n "$(RACE)" || echo "no C compiler found: the tests run without the race detector"
 	go test $(RACE) -timeout 20m $(NATIVE)
+	TABARD_DIFFERENTIAL_SECONDS=180 go test -count=1 -timeout 20m -run 'Differential$$' -v ./engine/screen
 	go test -count=1 -timeout 20m ./e2e/...
+
+# SECONDS_LONG is how long `make differential` compares.
+SECONDS_LONG ?= 1200
+differential: ## Compare the fast path with plain Coraza for 20 minutes (SECONDS_LONG=n), with a fresh seed.
+	TABARD_DIFFERENTIAL_SECONDS=$(SECONDS_LONG) go test -count=1 -timeout 2h -run 'Differential$$' -v ./engine/screen
 
 e2e: build dist/e2e/breaking.wasm $(ENVOY) ## Run the tests that need a real Envoy; RUN=name picks some.
 	go test -count=1 -timeout 20m -v $(if $(RUN),-run '$(RUN)') ./e2e/...
@@ -111,5 +117,5 @@ clean: ## Remove what was built and fetched.
 	rm -rf dist .tools
 
 FORCE:
-.PHONY: help build test e2e bench golden generate demo run check check-format check-vet check-lint \
+.PHONY: help build test differential e2e bench golden generate demo run check check-format check-vet check-lint \
 	check-dead check-tidy check-generated check-arch clean FORCE

@@ -149,11 +149,6 @@ func (r *run) finish() (out result) {
 	return out
 }
 
-// same says whether two results agree.
-func same(a, b result) bool {
-	return slices.Equal(a.ids, b.ids) && a.logs == b.logs && a.stop == b.stop && a.scores == b.scores
-}
-
 func (p pair) plain(q request) result {
 	r := p.start(q)
 	for n := 1; n <= q.lastPhase(); n++ {

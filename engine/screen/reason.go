@@ -31,12 +31,3 @@ var reasonTexts = [reasonCount]string{
 
 // String returns the reason as the label of a metric.
 func (r Reason) String() string { return reasonTexts[r] }
-
-// Reasons returns all reasons, in order.
-func Reasons() []Reason {
-	all := make([]Reason, reasonCount)
-	for i := range all {
-		all[i] = Reason(i)
-	}
-	return all
-}

@@ -53,7 +53,8 @@ func write(file string) error {
 	if err != nil {
 		return fmt.Errorf("go env GOROOT: %w", err)
 	}
-	stub := strings.TrimSuffix(file, ".json") + "-json.go"
+	// Not named .go, or dist would be a package of this module.
+	stub := strings.TrimSuffix(file, ".json") + "-json.go.txt"
 	text, err := overlay(filepath.Join(strings.TrimSpace(string(root)), "src"), stub)
 	if err != nil {
 		return err

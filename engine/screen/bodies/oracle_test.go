@@ -131,7 +131,6 @@ type oracle struct {
 	count   int // exchanges compared
 	values  int // elements compared
 	repeats int // exchanges with a repeated name
-	decode  bool
 }
 
 func newOracle(t testing.TB, limits Limits) *oracle {

@@ -112,13 +112,3 @@ func (d *DFA) take(g *generation, n int) bool {
 	d.bytes.Add(int64(n))
 	return true
 }
-
-// stateKey encodes a state: the context before it, then its positions in
-// order, two bytes each, without those at which a match may begin anywhere.
-func stateKey(dst []byte, before context, positions []uint16) []byte {
-	dst = append(dst, byte(before))
-	for _, p := range positions {
-		dst = append(dst, byte(p), byte(p>>8))
-	}
-	return dst
-}

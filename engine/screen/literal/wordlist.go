@@ -144,12 +144,3 @@ func (l *WordList) Sets() []Set {
 	}
 	return nil
 }
-
-// Bytes returns the memory of the list, in bytes.
-func (l *WordList) Bytes() int {
-	n := 256 + 4*buckets
-	for _, w := range l.words {
-		n += 16 + len(w)
-	}
-	return n
-}
