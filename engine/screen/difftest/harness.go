@@ -239,38 +239,74 @@ func (p *Phase) speaks() string {
 
 // agreesLater asks Coraza again, since its verdict may be a matter of chance.
 // What the memo says, what Coraza without some rules did and what each rule said
-// of it may each be another run's.
+// of it may each be another run's. A rule that names one of very many values may
+// never name this one again: when Coraza alone never says the same either, what
+// it says is chance.
 func (h *Harness) agreesLater(s *screened) bool {
-	said, hits, play := map[string]bool{}, false, false
+	said, hits, play := sayings{}, false, false
 	for n := 0; n < maxRuns || hits && play && n < maxRunsForTexts; n++ {
 		want := h.oracle.Run(s.c)
 		hits = hits || s.hitsDifferFrom(want) == ""
 		play = play || s.playDiffersFrom(want, false) == ""
-		for _, what := range want.said() {
-			said[what] = true
+		for source, text := range want.said() {
+			said.add(source, text)
 		}
 		if hits && play && s.saysOnly(said) {
 			return true
 		}
 	}
-	return false
+	return hits && play && s.saysChance(said)
 }
 
-func (s *screened) saysOnly(said map[string]bool) bool {
-	return s.play == nil || !slices.ContainsFunc(s.play.result.said(), func(what string) bool { return !said[what] })
+// sayings are the different texts of each source, which is a rule or a TX
+// variable.
+type sayings map[string]map[string]bool
+
+func (s sayings) add(source, text string) {
+	if s[source] == nil {
+		s[source] = map[string]bool{}
+	}
+	s[source][text] = true
 }
 
-// said lists what depends on the order in which Coraza meets values: what
-// rules log, and TX variables.
-func (r *Result) said() (out []string) {
-	for phase := range r.Phases {
-		for _, l := range r.Phases[phase].Logged {
-			for _, text := range append(l.Values, l.Messages...) {
-				out = append(out, fmt.Sprint(l.ID, text))
-			}
+func (s *screened) saysOnly(said sayings) bool {
+	return s.eachSaying(func(source, text string) bool { return said[source][text] })
+}
+
+// chanceTexts is from how many different texts in maxRunsForTexts runs on a
+// source is taken to speak by chance.
+const chanceTexts = 5
+
+func (s *screened) saysChance(said sayings) bool {
+	return s.eachSaying(func(source, text string) bool { return said[source][text] || len(said[source]) >= chanceTexts })
+}
+
+func (s *screened) eachSaying(holds func(source, text string) bool) bool {
+	if s.play == nil {
+		return true
+	}
+	for source, text := range s.play.result.said() {
+		if !holds(source, text) {
+			return false
 		}
 	}
-	return append(out, r.Phases[lastPhase].Variables...)
+	return true
+}
+
+// said lists what depends on the order in which Coraza meets values, by its
+// source: what rules log, and TX variables.
+func (r *Result) said() map[string]string {
+	out := map[string]string{}
+	for phase := range r.Phases {
+		for _, l := range r.Phases[phase].Logged {
+			out[fmt.Sprint("rule ", l.ID)] += fmt.Sprint(l.Values, l.Messages)
+		}
+	}
+	for _, v := range r.Phases[lastPhase].Variables {
+		name, _, _ := strings.Cut(v, "=")
+		out[name] += v
+	}
+	return out
 }
 
 // remember notes what the screener learns from.
