@@ -39,11 +39,11 @@ func TestTheBuiltInGeneratorAndTheUpstreamUnderstandEachOther(t *testing.T) {
 	defer up.Close()
 	for _, sh := range shapes {
 		for range 2 {
-			_, err := sh.once(up.Addr().String())
+			_, err := sh.through(alone).once(up.Addr().String())
 			require.NoError(t, err, sh.name)
 		}
 	}
-	got, err := native{}.run(t.Context(), up.Addr().String(), shapes[0], 2, 20*time.Millisecond)
+	got, err := native{}.run(t.Context(), up.Addr().String(), shapes[0].through(alone), 2, 20*time.Millisecond)
 	require.NoError(t, err)
 	require.Positive(t, got.perSecond)
 }

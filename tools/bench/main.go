@@ -1,7 +1,8 @@
 // Command bench measures what the filter costs: for one HTTP exchange on its
 // way to one verdict, the same request is sent to Envoy alone, to Envoy with a
-// filter that only reads headers and to Envoy with the filter, in turns, on
-// this machine, and the medians are printed as Markdown.
+// filter that only reads headers and to Envoy with the filter, with and without
+// its fast path, in turns, on this machine, and the medians are printed as
+// Markdown.
 //
 //	bench [-rounds N] [-seconds S] [-connections C] [-go] [-policy FILE]
 package main
@@ -31,7 +32,7 @@ type settings struct {
 
 func main() {
 	var s settings
-	flag.IntVar(&s.rounds, "rounds", 5, "how often each measurement is repeated")
+	flag.IntVar(&s.rounds, "rounds", 3, "how often each measurement is repeated")
 	flag.Float64Var(&s.seconds, "seconds", 2, "length of one measurement")
 	flag.IntVar(&s.connections, "connections", 16, "connections that send at the same time")
 	flag.IntVar(&s.starts, "starts", 3, "how often Envoy is started to time it")
@@ -66,6 +67,8 @@ func run(ctx context.Context, s settings) error {
 		alone:   {Name: string(alone), NoFilter: true},
 		headers: {Name: string(headers), Module: filepath.Join(root, "dist", "bench", "headers.wasm"), Policy: "{}"},
 		tabard:  {Name: string(tabard), Policy: policy},
+		// The policy must not set screen itself.
+		unscreened: {Name: string(unscreened), Policy: policy + "\nscreen: off\n"},
 	}
 	up, err := startUpstream()
 	if err != nil {
@@ -81,7 +84,7 @@ func run(ctx context.Context, s settings) error {
 		return err
 	}
 	e, err := envoyrun.Start(ctx, envoyrun.Options{Upstream: up.Addr().String(), Quiet: true,
-		Sites: []envoyrun.Site{sites[alone], sites[headers], sites[tabard]}})
+		Sites: []envoyrun.Site{sites[alone], sites[headers], sites[tabard], sites[unscreened]}})
 	if err != nil {
 		return err
 	}
@@ -101,9 +104,11 @@ const (
 	alone   variant = "Envoy alone"
 	headers variant = "reading headers"
 	tabard  variant = "Tabard"
+	// unscreened is Tabard with Coraza judging everything.
+	unscreened variant = "Tabard, screen: off"
 )
 
-var variants = []variant{alone, headers, tabard}
+var variants = []variant{alone, headers, tabard, unscreened}
 
 // warmUp lets the engine's pools and V8's tiers settle before anything counts.
 const warmUp = time.Second
@@ -123,7 +128,7 @@ func measure(ctx context.Context, e *envoyrun.Envoy, load generator, s settings)
 		runs := map[variant][]sample{}
 		for range s.rounds {
 			for _, v := range variants {
-				one, err := measureOnce(ctx, load, e.Addr(string(v)), sh, s)
+				one, err := measureOnce(ctx, load, e.Addr(string(v)), sh.through(v), s)
 				if err != nil {
 					return nil, fmt.Errorf("%s, %s: %w", sh.name, v, err)
 				}

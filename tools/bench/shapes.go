@@ -13,6 +13,18 @@ type shape struct {
 	path   string
 	header [][2]string
 	body   string
+	// attack: the filter refuses it; want is the status that is expected.
+	attack bool
+	want   int
+}
+
+// through is the shape as it is sent to a variant.
+func (s shape) through(v variant) shape {
+	s.want = 200
+	if s.attack && (v == tabard || v == unscreened) {
+		s.want = 403
+	}
+	return s
 }
 
 // browser are headers that a browser sends with each request.
@@ -23,7 +35,7 @@ var browser = [][2]string{
 }
 
 // shapes are six requests of an ordinary API, none of which a rule of CRS at
-// paranoia level 1 objects to.
+// paranoia level 1 objects to, and two attacks.
 var shapes = []shape{
 	{name: "small GET", method: "GET", path: "/api/items?page=2&sort=price"},
 	{name: "GET with JWT and cookies", method: "GET", path: "/api/account/orders?from=2026-01-01", header: [][2]string{
@@ -39,6 +51,8 @@ var shapes = []shape{
 		header: [][2]string{{"Content-Type", "application/x-www-form-urlencoded"}}},
 	{name: "multipart with an 8 KB file", method: "POST", path: "/api/upload", body: multipartBody(),
 		header: [][2]string{{"Content-Type", "multipart/form-data; boundary=----7d3f9a"}}},
+	{name: "SQL injection in the query", method: "GET", path: "/api/items?page=2&sort=1%27%20OR%20%271%27=%271", attack: true},
+	{name: "cross-site scripting in the query", method: "GET", path: "/api/items?q=%3Cscript%3Ealert(1)%3C/script%3E", attack: true},
 }
 
 // jsonBody has 63 values in 2 KB: 21 lines of an order with 3 values each.
