@@ -19,7 +19,8 @@ type Engine struct {
 	redactor redactor
 	now      func() time.Time
 	newID    func() string
-	reports  reports
+	reports  *reports
+	late     bool
 
 	hits, disagreements atomic.Uint64
 }
@@ -42,6 +43,10 @@ func WithClock(now func() time.Time) Option { return func(e *Engine) { e.now = n
 // WithIDs gives the engine another source of transaction ids.
 func WithIDs(newID func() string) Option { return func(e *Engine) { e.newID = newID } }
 
+// WithLateScreener leaves the fast path to a later call of Warm, so that New
+// returns sooner: compiling it takes longer than Coraza takes for its rules.
+func WithLateScreener() Option { return func(e *Engine) { e.late = true } }
+
 // New compiles the policy's rule sets. rules holds the files that directives
 // name: CRS under "@owasp_crs/", our own under "@tabard/" and the user's.
 //
@@ -52,12 +57,12 @@ func New(policy Policy, rules fs.FS, opts ...Option) (*Engine, error) {
 	if err := policy.validate(); err != nil {
 		return nil, err
 	}
-	e := &Engine{policy: policy, redactor: newRedactor(policy.Redact), now: time.Now, newID: randomID}
+	e := &Engine{policy: policy, redactor: newRedactor(policy.Redact), now: time.Now, newID: randomID, reports: &reports{}}
 	for _, opt := range opts {
 		opt(e)
 	}
 	all := policy.variants()
-	c := compiler{policy: &policy, rules: rules, uses: familiesOf(all), sets: map[string]*ruleset{}}
+	c := compiler{policy: &policy, rules: rules, uses: familiesOf(all), sets: map[string]*ruleset{}, warn: e.reports.add}
 	for _, s := range all {
 		set, err := c.compile(s)
 		if err != nil {
@@ -65,8 +70,8 @@ func New(policy Policy, rules fs.FS, opts ...Option) (*Engine, error) {
 		}
 		e.variants = append(e.variants, variant{settings: s, rules: set, inputs: ruleVariables(s)})
 	}
-	for _, w := range c.warnings {
-		e.reports.add(w)
+	if !e.late {
+		e.Warm()
 	}
 	return e, nil
 }

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
+	"sync/atomic"
 
 	"github.com/corazawaf/coraza/v3"
 	"github.com/corazawaf/coraza/v3/debuglog"
@@ -19,8 +21,10 @@ import (
 // ruleset is one compiled set of directives. Routes whose text is the same
 // share one.
 type ruleset struct {
-	waf       coraza.WAF
-	screener  *screener // nil: Coraza judges every exchange
+	waf      coraza.WAF
+	screener atomic.Pointer[screener] // nil: Coraza judges every exchange
+	// warm compiles the screener, or does nothing when there is to be none.
+	warm      func()
 	positions map[int]seclang.Position
 }
 
@@ -45,8 +49,8 @@ type compiler struct {
 	rules  fs.FS
 	uses   families
 	sets   map[string]*ruleset
-
-	warnings []string
+	// warn takes lines for Engine.Reports.
+	warn func(string)
 }
 
 // compile returns the rule set for some settings.
@@ -112,7 +116,9 @@ func (c *compiler) load(s settings, sources []seclang.Source, files fs.FS) (*rul
 		positions[id] = c.policyPosition(at)
 	}
 	known := seclang.Known{Operators: operators.Names(), Files: files}
-	return &ruleset{waf: waf, screener: c.compileScreener(s, directives, known), positions: positions}, nil
+	set := &ruleset{waf: waf, positions: positions}
+	set.warm = sync.OnceFunc(func() { set.screener.Store(c.compileScreener(s, directives, known)) })
+	return set, nil
 }
 
 // newWAF makes an error of the panics with which Coraza answers some mistakes.

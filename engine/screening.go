@@ -50,10 +50,11 @@ type screener struct {
 
 // begin returns the screener's part of an exchange, or nil when it is off.
 func (r *ruleset) begin() *screen.Exchange {
-	if r.screener == nil || r.screener.off.Load() {
+	s := r.screener.Load()
+	if s == nil || s.off.Load() {
 		return nil
 	}
-	return r.screener.Begin()
+	return s.Begin()
 }
 
 // classify keeps the first reason why Coraza ran.
@@ -76,12 +77,20 @@ func (e *Engine) sampled() bool {
 // disagree switches a screener off that Coraza has contradicted, empties its
 // memo, counts and reports.
 func (e *Engine) disagree(x *Exchange) {
-	s := x.variant.rules.screener
+	s := x.variant.rules.screener.Load()
 	s.off.Store(true)
 	s.Clear()
 	e.disagreements.Add(1)
 	e.reports.add("the screener and Coraza disagree about phase " + strconv.Itoa(x.phase) + " of transaction " +
 		x.verdict.TransactionID + " (key " + x.screen.Describe(x.phase) + "); the screener is off until the policy is loaded again")
+}
+
+// Warm compiles the screeners that WithLateScreener has put off. Until then
+// Coraza judges everything. Safe for concurrent use; later calls do nothing.
+func (e *Engine) Warm() {
+	for _, v := range e.variants {
+		v.rules.warm()
+	}
 }
 
 // Disagreements is how often Coraza has contradicted the screener. Each one
@@ -144,5 +153,3 @@ func (c *compiler) compileScreener(s settings, directives []seclang.Directive, k
 	}
 	return &screener{Screener: out}
 }
-
-func (c *compiler) warn(text string) { c.warnings = append(c.warnings, text) }

@@ -118,3 +118,13 @@ func TestARuleThatLogsEveryExchangeLeavesOnlyTheSkipLists(t *testing.T) {
 	lines := strings.Join(e.Reports(), "\n")
 	require.Contains(t, lines, "p.yaml:3:7")
 }
+
+func TestALateScreenerIsThereOnceTheEngineIsWarm(t *testing.T) {
+	e, err := New(Policy{}, rules.FS(), WithLateScreener())
+	require.NoError(t, err)
+	require.Equal(t, ScreenedOff, exchange(e, "/?q=shoes", "").Screen)
+	e.Warm()
+	e.Warm()
+	require.Equal(t, ScreenedMiss, exchange(e, "/?q=shoes", "").Screen)
+	require.Equal(t, ScreenedHit, exchange(e, "/?q=shirts", "").Screen)
+}

@@ -54,7 +54,7 @@ func Compile(rules fs.FS) Loader {
 		if err != nil {
 			return nil, err
 		}
-		e, err := engine.New(policy, rules)
+		e, err := engine.New(policy, rules, engine.WithLateScreener())
 		if err != nil {
 			return nil, err
 		}

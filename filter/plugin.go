@@ -76,6 +76,8 @@ type Plugin struct {
 	// held are the streams that OnTick looks at, each with the time since
 	// which it waits.
 	held map[*Stream]time.Duration
+	// warmed is the engine whose fast path is there.
+	warmed Engine
 	// disagreements are those of the engine that have been counted.
 	disagreements int
 	// delivers is true once the host has given a body of a held stream.
@@ -207,7 +209,19 @@ func (p *Plugin) OnTick() {
 	for s, since := range p.held {
 		s.onTick(now - since)
 	}
+	p.warm()
 	p.report()
+}
+
+// warm builds the engine's fast path at the first tick. At the start it would
+// keep Envoy from being ready, once for each of its virtual machines.
+func (p *Plugin) warm() {
+	e, ok := p.engine.(interface{ Warm() })
+	if !ok || p.warmed == p.engine {
+		return
+	}
+	p.warmed = p.engine
+	e.Warm()
 }
 
 // hold has OnTick look at a stream.

@@ -133,7 +133,7 @@ func (m *Module) Open(ctx context.Context, configuration string) (*Host, error) 
 
 // callbacks are the functions of the module that are called here.
 var callbacks = []string{
-	"proxy_on_memory_allocate", "proxy_on_context_create", "proxy_on_vm_start", "proxy_on_configure",
+	"proxy_on_memory_allocate", "proxy_on_context_create", "proxy_on_vm_start", "proxy_on_configure", "proxy_on_tick",
 	"proxy_on_request_headers", "proxy_on_request_body", "proxy_on_request_trailers",
 	"proxy_on_response_headers", "proxy_on_response_body", "proxy_on_response_trailers",
 	"proxy_on_log", "proxy_on_done", "proxy_on_delete",
@@ -163,7 +163,9 @@ func (h *Host) start(ctx context.Context) error {
 			return fmt.Errorf("the module refuses the configuration: %s", texts(h.log))
 		}
 	}
-	return nil
+	// Envoy ticks a second after the start; what waits for it need not wait here.
+	_, err := h.invoke(ctx, "proxy_on_tick", pluginID)
+	return err
 }
 
 // texts joins log lines.

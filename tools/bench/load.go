@@ -186,7 +186,7 @@ func (s shape) repeat(ctx context.Context, addr string) (took []time.Duration, e
 		return nil, err
 	}
 	defer conn.Close()
-	in, request := bufio.NewReaderSize(conn, 64<<10), s.bytes(addr)
+	in, request := bufio.NewReaderSize(conn, 64<<10), s.bytes()
 	for ctx.Err() == nil {
 		one, err := s.exchange(conn, in, request)
 		if err != nil {
@@ -204,7 +204,7 @@ func (s shape) once(addr string) (time.Duration, error) {
 		return 0, err
 	}
 	defer conn.Close()
-	return s.exchange(conn, bufio.NewReader(conn), s.bytes(addr))
+	return s.exchange(conn, bufio.NewReader(conn), s.bytes())
 }
 
 // exchange writes a request and reads the answer to it.
