@@ -144,23 +144,37 @@ func (x *Exchange) HoldRequest() bool { return x.requestBody.held }
 // that no trailers follow. Bytes of a body that is not held are counted only.
 func (x *Exchange) RequestBody(chunk []byte, end bool) Verdict {
 	return x.guard(func() {
-		b, settings := &x.requestBody, x.variant.requestBody
-		if !b.held {
-			b.bytes += int64(len(chunk))
-			b.skipped.Bytes += int64(len(chunk))
+		settings := x.variant.requestBody
+		x.takeBody(&x.requestBody, chunk, end, bodyLimit{settings.LimitBytes, settings.OverLimit, 413}, x.endRequest)
+	})
+}
+
+// bodyLimit is a body's limit and what happens to one that is over it: status
+// is the answer to a refused one.
+type bodyLimit struct {
+	bytes  int
+	over   OverLimit
+	status int
+}
+
+// takeBody takes a piece of a body and runs its phase, finish, when it ends or
+// when no more of it is inspected.
+func (x *Exchange) takeBody(b *bodyState, chunk []byte, end bool, limit bodyLimit, finish func()) {
+	if !b.held {
+		b.bytes += int64(len(chunk))
+		b.skipped.Bytes += int64(len(chunk))
+		return
+	}
+	over := b.take(chunk, limit.bytes)
+	if over > 0 {
+		b.skipped = Skip{SkipLimit, over}
+		if limit.over == OverLimitReject && x.refuse(ReasonBodyLimit, limit.status) {
 			return
 		}
-		over := b.take(chunk, settings.LimitBytes)
-		if over > 0 {
-			b.skipped = Skip{SkipLimit, over}
-			if settings.OverLimit == OverLimitReject && x.refuse(ReasonBodyLimit, 413) {
-				return
-			}
-		}
-		if end || over > 0 {
-			x.endRequest()
-		}
-	})
+	}
+	if end || over > 0 {
+		finish()
+	}
 }
 
 // RequestTrailers takes the trailers, which end the body. They are inspected
@@ -283,22 +297,8 @@ func (x *Exchange) HoldResponse() bool { return x.responseBody.held }
 // Bytes of a body that is not held are counted only.
 func (x *Exchange) ResponseBody(chunk []byte, end bool) Verdict {
 	return x.guard(func() {
-		b, settings := &x.responseBody, x.variant.responseBody
-		if !b.held {
-			b.bytes += int64(len(chunk))
-			b.skipped.Bytes += int64(len(chunk))
-			return
-		}
-		over := b.take(chunk, settings.LimitBytes)
-		if over > 0 {
-			b.skipped = Skip{SkipLimit, over}
-			if settings.OverLimit == OverLimitReject && x.refuse(ReasonBodyLimit, 500) {
-				return
-			}
-		}
-		if end || over > 0 {
-			x.endResponse()
-		}
+		settings := x.variant.responseBody
+		x.takeBody(&x.responseBody, chunk, end, bodyLimit{settings.LimitBytes, settings.OverLimit, 500}, x.endResponse)
 	})
 }
 

@@ -67,6 +67,12 @@ func foldFullWidth(code rune) byte {
 
 // jsDecode resolves the escapes of JavaScript strings, each to one byte.
 func jsDecode(a *Arena, s string) (string, bool) {
+	return resolveEscapes(a, s, jsEscape)
+}
+
+// resolveEscapes has escape resolve what follows each backslash to one byte; it also says how much of the
+// text it takes. A backslash at the end stays.
+func resolveEscapes(a *Arena, s string, escape func(string) (c byte, n int)) (string, bool) {
 	i := strings.IndexByte(s, '\\')
 	if i < 0 {
 		return s, false
@@ -78,7 +84,7 @@ func jsDecode(a *Arena, s string) (string, bool) {
 			i++
 			continue
 		}
-		c, n := jsEscape(s[i+1:])
+		c, n := escape(s[i+1:])
 		out = append(out, c)
 		i += 1 + n
 	}
@@ -148,23 +154,7 @@ func controlEscape(c byte) byte {
 
 // escapeSeqDecode resolves the escapes of C strings, each to one byte. A backslash at the end stays.
 func escapeSeqDecode(a *Arena, s string) (string, bool) {
-	i := strings.IndexByte(s, '\\')
-	if i < 0 {
-		return s, false
-	}
-	out := append(a.work(len(s)), s[:i]...)
-	for i < len(s) {
-		if s[i] != '\\' || i+1 == len(s) {
-			out = append(out, s[i])
-			i++
-			continue
-		}
-		c, n := cEscape(s[i+1:])
-		out = append(out, c)
-		i += 1 + n
-	}
-	result := a.settle(out, s)
-	return result, len(result) != len(s)
+	return resolveEscapes(a, s, cEscape)
 }
 
 // cEscape resolves the escape whose text after the backslash s starts with. s is not empty.
