@@ -261,11 +261,15 @@ func TestBearer(t *testing.T) {
 
 func TestEachProblemHasText(t *testing.T) {
 	require.Empty(t, jwt.OK.String())
-	seen := map[string]bool{}
+	seen, classes := map[string]bool{}, map[jwt.Class]bool{}
 	for p := jwt.Missing; p <= jwt.Elsewhere; p++ {
 		require.NotEmpty(t, p.String())
 		require.NotEqual(t, jwt.ClassNone, p.Class(), p.String())
 		require.False(t, seen[p.String()], "the text %q is used twice", p)
 		seen[p.String()] = true
+		classes[p.Class()] = true
+	}
+	for _, c := range jwt.Classes() {
+		require.True(t, classes[c], "no problem is of the class %q", c)
 	}
 }
