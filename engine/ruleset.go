@@ -51,6 +51,8 @@ type compiler struct {
 	sets   map[string]*ruleset
 	// warn takes lines for Engine.Reports.
 	warn func(string)
+	// watcher, when not nil, is told what Coraza does.
+	watcher Watcher
 }
 
 // compile returns the rule set for some settings.
@@ -102,7 +104,7 @@ func (c *compiler) load(s settings, sources []seclang.Source, files fs.FS) (*rul
 	if err := c.checkExclusions(s.exclusions, directives, positions); err != nil {
 		return nil, err
 	}
-	log := &directiveCounter{Logger: debuglog.Noop()}
+	log := &directiveCounter{Logger: debuglog.Noop(), watcher: c.watcher}
 	config := coraza.NewWAFConfig().WithRootFS(files).WithDebugLogger(log)
 	for _, source := range sources {
 		config = config.WithDirectives(source.Text)
@@ -184,8 +186,9 @@ func (c *compiler) takenID(directives []seclang.Directive) error {
 // counts the directives; later it is silent.
 type directiveCounter struct {
 	debuglog.Logger
-	count int
-	done  bool
+	count   int
+	done    bool
+	watcher Watcher
 }
 
 // Debug counts "Parsing directive", the only debug event of a parser.
@@ -196,8 +199,13 @@ func (l *directiveCounter) Debug() debuglog.Event {
 	return parsingEvent{Event: l.Logger.Debug(), log: l}
 }
 
-// With keeps transactions on the silent logger.
-func (l *directiveCounter) With(...debuglog.ContextField) debuglog.Logger { return l.Logger }
+// With keeps transactions on the silent logger, unless somebody watches them.
+func (l *directiveCounter) With(fields ...debuglog.ContextField) debuglog.Logger {
+	if l.watcher != nil {
+		return l.watcher.With(fields...)
+	}
+	return l.Logger
+}
 
 type parsingEvent struct {
 	debuglog.Event
