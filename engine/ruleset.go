@@ -3,6 +3,7 @@ package engine
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"slices"
 	"strconv"
@@ -57,17 +58,12 @@ type compiler struct {
 
 // compile returns the rule set for some settings.
 func (c *compiler) compile(s settings) (*ruleset, error) {
-	allow, err := c.addresses(s.ipPath+".allow", s.ip.Allow, s.ip.AllowFiles)
-	if err != nil {
-		return nil, err
-	}
-	block, err := c.addresses(s.ipPath+".block", s.ip.Block, s.ip.BlockFiles)
+	files, err := c.files(s)
 	if err != nil {
 		return nil, err
 	}
 	sources := c.sources(s)
-	files := virtualFS{under: c.rules, files: map[string]string{operators.AllowSetFile: allow, operators.BlockSetFile: block}}
-	key := keyOf(sources, allow, block)
+	key := keyOf(sources, files.files[operators.AllowSetFile], files.files[operators.BlockSetFile])
 	if set, ok := c.sets[key]; ok {
 		return set, nil
 	}
@@ -80,6 +76,19 @@ func (c *compiler) compile(s settings) (*ruleset, error) {
 	}
 	c.sets[key] = set
 	return set, nil
+}
+
+// files are those that the directives of some settings may name.
+func (c *compiler) files(s settings) (virtualFS, error) {
+	allow, err := c.addresses(s.ipPath+".allow", s.ip.Allow, s.ip.AllowFiles)
+	if err != nil {
+		return virtualFS{}, err
+	}
+	block, err := c.addresses(s.ipPath+".block", s.ip.Block, s.ip.BlockFiles)
+	if err != nil {
+		return virtualFS{}, err
+	}
+	return virtualFS{under: c.rules, files: map[string]string{operators.AllowSetFile: allow, operators.BlockSetFile: block}}, nil
 }
 
 func keyOf(sources []seclang.Source, more ...string) string {
@@ -206,6 +215,15 @@ func (l *directiveCounter) With(fields ...debuglog.ContextField) debuglog.Logger
 	}
 	return l.Logger
 }
+
+// WithLevel and WithOutput keep SecDebugLogLevel and SecDebugLog of a rule file
+// from putting another logger here: nothing could be located any more.
+
+// WithLevel implements debuglog.Logger.
+func (l *directiveCounter) WithLevel(debuglog.Level) debuglog.Logger { return l }
+
+// WithOutput implements debuglog.Logger.
+func (l *directiveCounter) WithOutput(io.Writer) debuglog.Logger { return l }
 
 type parsingEvent struct {
 	debuglog.Event
