@@ -12,8 +12,8 @@ type auditRecord struct {
 }
 
 type auditMatch struct {
-	ID, Phase                              int
-	Rule, Severity, Target, Message, Value string
+	ID, Phase                                    int
+	Rule, Severity, Target, Message, Data, Value string
 }
 
 // line writes the record as JSON.
@@ -54,6 +54,7 @@ func (m auditMatch) line(out []byte) []byte {
 	o.optional("severity", m.Severity)
 	o.optional("target", m.Target)
 	o.optional("message", m.Message)
+	o.optional("data", m.Data)
 	o.optional("value", m.Value)
 	return o.close()
 }
@@ -85,7 +86,7 @@ func (x *Exchange) AuditLine() (line []byte, ok bool) {
 		record.Error = v.Err.Error()
 	}
 	for i, m := range v.Matches {
-		record.Rules[i] = auditMatch{ID: m.ID, Phase: m.Phase, Severity: m.Severity, Target: m.Target, Message: m.Message, Value: m.Value}
+		record.Rules[i] = auditMatch{ID: m.ID, Phase: m.Phase, Severity: m.Severity, Target: m.Target, Message: m.Message, Data: m.Data, Value: m.Value}
 		if m.Rule.File != "" {
 			record.Rules[i].Rule = m.Rule.String()
 		}
