@@ -10,6 +10,7 @@ import (
 	"strconv"
 
 	"tabard/internal/ftw"
+	"tabard/internal/report"
 )
 
 // Format is a kind of report.
@@ -51,10 +52,8 @@ func New(format Format, w io.Writer) (Report, error) {
 		return &jsonLines{out: out}, nil
 	case JUnit:
 		return &junit{out: out}, nil
-	case SARIF:
-		return &sarif{out: out}, nil
-	case GitHub:
-		return &github{out: out}, nil
+	case SARIF, GitHub:
+		return &findings{w: w, format: report.Format(format)}, nil
 	}
 	return nil, fmt.Errorf("unknown format %q: use text, json, junit, sarif or github", format)
 }
