@@ -22,19 +22,10 @@ var Policy string
 //go:embed overrides.yaml
 var overrides []byte
 
-//go:embed overrides-envoy.yaml
-var overridesEnvoy []byte
-
 // Overrides are those of the engine in this process and of the module under
 // wazero, which must not differ.
 func Overrides() (ftw.Overrides, error) {
 	return ftw.LoadOverrides("internal/ftw/crs/overrides.yaml", overrides)
-}
-
-// OverridesEnvoy are those of a real Envoy, which refuses or changes some
-// requests before any filter sees them.
-func OverridesEnvoy() (ftw.Overrides, error) {
-	return ftw.LoadOverrides("internal/ftw/crs/overrides-envoy.yaml", overridesEnvoy)
 }
 
 // Load reads the tests of the module, sorted by path.
