@@ -31,6 +31,8 @@ type Outcome struct {
 	// Record is what an audit line would tell, with the entry's id and time. Only
 	// Native with Records set gives it.
 	Record *engine.Record
+	// Others are the verdicts of the further judges of Several.
+	Others []Outcome
 	// Err is an internal error; Action is then the policy's outcome for it.
 	Err error
 }
@@ -64,6 +66,19 @@ func Play(n *engine.Engine, e Entry) *engine.Exchange {
 		response(x, e)
 	}
 	return x
+}
+
+// Several gives the verdict of its first judge, and those of the others in
+// Outcome.Others.
+type Several []Judge
+
+// Judge asks each judge in turn.
+func (s Several) Judge(ctx context.Context, e Entry) Outcome {
+	o := s[0].Judge(ctx, e)
+	for _, j := range s[1:] {
+		o.Others = append(o.Others, j.Judge(ctx, e))
+	}
+	return o
 }
 
 // conn names the exchange after the entry.
