@@ -16,6 +16,9 @@ type Near struct {
 	Matched, Rest string
 	// Share is how much of the pattern that is, 0 to 1, by its elements.
 	Share float64
+	// Letters counts the letters that Matched names, so that what any value is
+	// like can be told from words; a choice of words counts as wordLetters.
+	Letters int
 	// Test is the index of the value, and Part where in it Matched is.
 	Test int
 	Part Span
@@ -25,6 +28,8 @@ type Near struct {
 const (
 	// maxAlternatives: the patterns of CRS that have more are lists of words.
 	maxAlternatives = 32
+	// wordLetters: the words that patterns choose from are seldom shorter.
+	wordLetters = 3
 	// maxElements: longer patterns are cut into words by their alternatives.
 	maxElements = 200
 )
@@ -67,11 +72,15 @@ func (l Link) along(elements []element) (n Near, ok bool) {
 		return Near{}, false
 	}
 	n.Matched, n.Rest = join(elements[:low], element.text), join(elements[low:], element.text)
+	for _, e := range elements[:low] {
+		n.Letters += e.letters()
+	}
 	n.Share = float64(low) / float64(len(elements))
 	return n, true
 }
 
-// find gives the test whose value has the longest match.
+// find gives the test whose value has the longest match; of several the one
+// whose name comes first, since Coraza's order of values is chance.
 func (l Link) find(pattern string) (test int, part Span, ok bool) {
 	re, err := regexp.Compile("(?s)" + pattern)
 	if err != nil {
@@ -79,7 +88,10 @@ func (l Link) find(pattern string) (test int, part Span, ok bool) {
 	}
 	for i, t := range l.Tests {
 		at := re.FindStringIndex(t.Value)
-		if at == nil || ok && at[1]-at[0] <= part.To-part.From {
+		if at == nil {
+			continue
+		}
+		if longer := at[1] - at[0] - (part.To - part.From); ok && (longer < 0 || longer == 0 && t.Name() >= l.Tests[test].Name()) {
 			continue
 		}
 		test, part, ok = i, Span{at[0], at[1]}, true
@@ -125,8 +137,21 @@ func (e element) text() string {
 	return classes.Replace(e.pattern())
 }
 
-// classes are sets that Go's parser has spelt out.
-var classes = strings.NewReplacer(`[\t\n\f\r ]`, `\s`, `[^\t\n\f\r ]`, `\S`, `[0-9]`, `\d`, `[^0-9]`, `\D`, `[0-9A-Z_a-z]`, `\w`, `[^0-9A-Z_a-z]`, `\W`)
+// letters is how many letters a value must have to match.
+func (e element) letters() int {
+	switch e.Op {
+	case syntax.OpLiteral:
+		return len(e.Rune)
+	case syntax.OpAlternate:
+		return wordLetters
+	}
+	return 0
+}
+
+// classes are sets that Go's parser has spelt out, and what it adds where case
+// does not matter.
+var classes = strings.NewReplacer(`[\t\n\f\r ]`, `\s`, `[^\t\n\f\r ]`, `\S`, `[0-9]`, `\d`, `[^0-9]`, `\D`, `[0-9A-Z_a-z]`, `\w`, `[^0-9A-Z_a-z]`, `\W`,
+	`[\t-\r ]`, `[\s\x0b]`, "\u017f\u212a", "", `(?i:`, `(?:`)
 
 func join(elements []element, part func(element) string) string {
 	var b strings.Builder

@@ -1,6 +1,11 @@
 package explain
 
-import "tabard/engine"
+import (
+	"maps"
+	"slices"
+
+	"tabard/engine"
+)
 
 // FastPath is what part the fast path has in requests like the one explained.
 type FastPath struct {
@@ -47,3 +52,6 @@ var reasons = map[string]string{
 	"key_too_long":     "it has too many different values to remember",
 	"earlier_phase":    "it had left an earlier phase to Coraza",
 }
+
+// Reasons lists the words that have a sentence.
+func Reasons() []string { return slices.Sorted(maps.Keys(reasons)) }

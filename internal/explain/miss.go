@@ -102,9 +102,11 @@ func (x Explanation) nearestID(id int) string {
 const (
 	// maxNear: more are no help to find the one that was meant.
 	maxNear = 8
-	// minShare and minPartBytes leave out what begins like a pattern by chance.
+	// minShare, minLetters and minPartBytes leave out what begins like a pattern
+	// by chance.
 	minShare     = 0.5
-	minPartBytes = 4
+	minLetters   = 3
+	minPartBytes = 3
 )
 
 // miss is a rule that nearly matched.
@@ -113,7 +115,8 @@ type miss struct {
 	near trace.Near
 	// links counts those that did match.
 	links int
-	rank  float64
+	// rank is higher for a nearer miss.
+	rank float64
 }
 
 // Near lists the rules that nearly matched: chains of which only a later link
@@ -142,19 +145,49 @@ func (x Explanation) Near() []string {
 	return lines
 }
 
+// input are the beginnings of the variables whose values a client writes. That
+// a chain matches one of the others, such as the method, is no news.
+var input = []string{"ARGS", "FILES", "JSON", "MATCHED_VAR", "MULTIPART_", "QUERY_STRING", "REQUEST_BASENAME", "REQUEST_BODY",
+	"REQUEST_COOKIES", "REQUEST_FILENAME", "REQUEST_HEADERS", "REQUEST_LINE", "REQUEST_URI", "REQUEST_XML", "RESPONSE_BODY", "XML"}
+
+// matchesInput says whether a chain has matched a value that the client wrote
+// and stopped at another one.
+func matchesInput(s trace.Step) bool {
+	matched := false
+	for i, l := range s.Links {
+		last := i == len(s.Links)-1
+		for _, t := range l.Tests {
+			if t.Target.Count || !slices.ContainsFunc(input, func(name string) bool { return strings.HasPrefix(t.Target.Variable, name) }) {
+				continue
+			}
+			if last {
+				return matched
+			}
+			matched = matched || t.Matched
+		}
+	}
+	return false
+}
+
+// decides says whether a rule can make a verdict: it logs or ends the request.
+func decides(r *seclang.Rule) bool {
+	a, ok := r.Disruptive()
+	return r.Log || ok && a.Name != "pass" && a.Name != "allow"
+}
+
 func (x Explanation) misses() []miss {
 	var out []miss
 	for _, s := range x.Steps {
-		if s.Fired || !s.Rule.Log {
+		if s.Fired || !decides(s.Rule) {
 			continue
 		}
 		m := miss{step: s, links: len(s.Links) - 1}
 		last := s.Links[len(s.Links)-1]
 		near, ok := last.Nearest()
-		if ok && near.Share >= minShare && near.Part.To-near.Part.From >= minPartBytes {
+		if ok && near.Share >= minShare && near.Letters >= minLetters && near.Part.To-near.Part.From >= minPartBytes {
 			m.near, m.rank = near, near.Share
 		}
-		if m.links > 0 {
+		if matchesInput(s) {
 			m.rank += float64(m.links) / float64(len(s.Rule.Chain)+1)
 		}
 		if m.rank > 0 {

@@ -161,7 +161,15 @@ func link(l trace.Link) []string {
 		}
 		lines = append(lines, test(t)...)
 	}
-	return append(lines, "    "+operator(l.Link.Operator)+choose(l.Matched, "", "  no match"))
+	return append(lines, "    "+operator(l.Link.Operator)+captured(tests[0])+choose(l.Matched, "", "  no match"))
+}
+
+// captured is what an operator says of its match, where no part can be shown.
+func captured(t trace.Test) string {
+	if t.Captured == "" || t.Part != (trace.Span{}) {
+		return ""
+	}
+	return "  found " + printable(t.Captured, window{0, min(len(t.Captured), maxValueBytes)}).text
 }
 
 // targets lists the targets of a link as written.
@@ -187,7 +195,7 @@ func operator(op *seclang.Operator) string {
 //	ARGS:q             1%27 or 1=1
 //	  t:urlDecodeUni   1' or 1=1
 //	                      ^^^^^^
-//	  t:lowercase      same
+//	  not changed by lowercase, trim
 func test(t trace.Test) []string {
 	rows := []row{{label: t.Name(), value: t.Raw, shown: t.HasRaw}}
 	if !t.HasRaw {
@@ -199,7 +207,7 @@ func test(t trace.Test) []string {
 		case s.Changed:
 			rows = append(rows, row{label: "  t:" + s.Transformation, value: s.Value, shown: true})
 		case last.shown:
-			rows = append(rows, row{label: "  t:" + s.Transformation})
+			rows = append(rows, row{label: "  not changed by " + s.Transformation})
 		default:
 			last.label += ", " + s.Transformation
 		}
@@ -217,17 +225,16 @@ type row struct {
 func render(rows []row, part trace.Span) []string {
 	width, final := 0, 0
 	for i, r := range rows {
-		width = max(width, len(r.label))
 		if r.shown {
-			final = i
+			width, final = max(width, len(r.label)), i
 		}
 	}
-	// Labels of several transformations would push the values out of sight.
+	// A long name of an argument would push the values out of sight.
 	width = min(width, maxLabel)
 	var lines []string
 	for i, r := range rows {
 		if !r.shown {
-			lines = append(lines, fmt.Sprintf("    %-*s  same", width, r.label))
+			lines = append(lines, "    "+r.label)
 			continue
 		}
 		at := window{0, min(len(r.value), maxValueBytes)}
