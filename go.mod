@@ -21,6 +21,7 @@ require (
 	github.com/tetratelabs/wazero v1.12.0
 	go.yaml.in/yaml/v3 v3.0.6
 	golang.org/x/net v0.62.0
+	mvdan.cc/sh/v3 v3.14.1
 	rsc.io/binaryregexp v0.2.0
 )
 
