@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"io/fs"
 	"net/netip"
-	"strconv"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -36,6 +36,8 @@ type variant struct {
 	rules *ruleset
 	// inputs hold what rules may read of the settings, as TX variables.
 	inputs []screen.TXVar
+	// tokens is nil where tokens are not looked at.
+	tokens *tokenRules
 }
 
 // Option changes what an Engine takes from its surroundings.
@@ -74,7 +76,7 @@ func New(policy Policy, rules fs.FS, opts ...Option) (*Engine, error) {
 	if err := policy.validate(); err != nil {
 		return nil, err
 	}
-	e := &Engine{policy: policy, redactor: newRedactor(policy.Redact), now: time.Now, newID: randomID, reports: &reports{}}
+	e := &Engine{policy: policy, redactor: newRedactor(slices.Concat(policy.Redact, policy.tokenSecrets())), now: time.Now, newID: randomID, reports: &reports{}}
 	for _, opt := range opts {
 		opt(e)
 	}
@@ -85,7 +87,11 @@ func New(policy Policy, rules fs.FS, opts ...Option) (*Engine, error) {
 		if err != nil {
 			return nil, err
 		}
-		e.variants = append(e.variants, variant{settings: s, rules: set, inputs: ruleVariables(s)})
+		tokens, err := c.compileTokens(s)
+		if err != nil {
+			return nil, err
+		}
+		e.variants = append(e.variants, variant{settings: s, rules: set, inputs: ruleVariables(s), tokens: tokens})
 	}
 	if !e.late {
 		e.Warm()
@@ -96,8 +102,7 @@ func New(policy Policy, rules fs.FS, opts ...Option) (*Engine, error) {
 // ruleVariables are the TX variables through which rules/ sees the settings.
 func ruleVariables(s settings) []screen.TXVar {
 	values := [len(settingInputs)]string{
-		s.route, string(s.jwt.Mode), strconv.Itoa(s.jwt.MaxBytes),
-		strings.Join(s.contentTypes, " "), choose(s.ip.empty(), "off", "on"),
+		s.route, strings.Join(s.contentTypes, " "), choose(s.ip.empty(), "off", "on"),
 	}
 	out := make([]screen.TXVar, len(values))
 	for i, v := range values {
@@ -134,6 +139,15 @@ func (h Headers) Get(name string) string {
 		}
 	}
 	return ""
+}
+
+func (h Headers) count(name string) (n int) {
+	for _, line := range h {
+		if strings.EqualFold(line[0], name) {
+			n++
+		}
+	}
+	return n
 }
 
 // Request is the head of a request.

@@ -117,6 +117,7 @@ func (x *Exchange) RequestHeaders(r Request, end bool) Verdict {
 		if ambiguous && x.refuse(ReasonAmbiguousPath, 400) {
 			return
 		}
+		x.findInHead(end)
 		x.runRequestHeaders()
 		if x.verdict.Action == Block {
 			return
@@ -426,6 +427,7 @@ func (x *Exchange) match(m types.MatchedRule) Match {
 		out.Value = data.Value()
 		break
 	}
+	x.describeToken(&out)
 	x.engine.redactor.match(&out, x)
 	return out
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/corazawaf/coraza/v3/debuglog"
 
 	"tabard/engine/ipset"
+	"tabard/engine/jwt"
 	"tabard/engine/operators"
 	"tabard/engine/seclang"
 )
@@ -27,6 +28,8 @@ type ruleset struct {
 	// warm compiles the screener, or does nothing when there is to be none.
 	warm      func()
 	positions map[int]seclang.Position
+	// tokenNames are the variables of the collection JWT that the rules use.
+	tokenNames []tokenName
 }
 
 // families says which of our rule families a policy uses on any route. A
@@ -50,6 +53,7 @@ type compiler struct {
 	rules  fs.FS
 	uses   families
 	sets   map[string]*ruleset
+	keys   map[string]*jwt.Keys // by their text
 	// warn takes lines for Engine.Reports.
 	warn func(string)
 	// watcher, when not nil, is told what Coraza does.
@@ -101,10 +105,10 @@ func keyOf(sources []seclang.Source, more ...string) string {
 
 // load compiles sources with Coraza. Each error gets the place of the
 // directive at fault, which Coraza does not tell.
-func (c *compiler) load(s settings, sources []seclang.Source, files fs.FS) (*ruleset, error) {
-	directives, err := seclang.Load(files, sources)
+func (c *compiler) load(s settings, sources []seclang.Source, files virtualFS) (*ruleset, error) {
+	directives, edits, used, err := c.directives(files, sources)
 	if err != nil {
-		return nil, c.translate(err)
+		return nil, err
 	}
 	if err := checkReserved(directives); err != nil {
 		return nil, c.translate(err)
@@ -114,9 +118,10 @@ func (c *compiler) load(s settings, sources []seclang.Source, files fs.FS) (*rul
 		return nil, err
 	}
 	log := &directiveCounter{Logger: debuglog.Noop(), watcher: c.watcher}
+	files.edits = edits
 	config := coraza.NewWAFConfig().WithRootFS(files).WithDebugLogger(log)
 	for _, source := range sources {
-		config = config.WithDirectives(source.Text)
+		config = config.WithDirectives(edits.Apply(source.Name, source.Text))
 	}
 	waf, err := newWAF(config)
 	log.done = true
@@ -127,9 +132,23 @@ func (c *compiler) load(s settings, sources []seclang.Source, files fs.FS) (*rul
 		positions[id] = c.policyPosition(at)
 	}
 	known := seclang.Known{Operators: operators.Names(), Files: files}
-	set := &ruleset{waf: waf, positions: positions}
-	set.warm = sync.OnceFunc(func() { set.screener.Store(c.compileScreener(s, directives, known)) })
+	set := &ruleset{waf: waf, positions: positions, tokenNames: tokenNames(used)}
+	set.warm = sync.OnceFunc(func() { set.screener.Store(c.compileScreener(set.tokenNames, directives, known)) })
 	return set, nil
+}
+
+// directives reads sources and puts TX in the place of our own collections, which
+// Coraza does not know: in the directives, and by the edits in what Coraza reads.
+func (c *compiler) directives(files fs.FS, sources []seclang.Source) (ds []seclang.Directive, edits seclang.Edits, used []string, err error) {
+	ds, err = seclang.Load(files, sources)
+	if err != nil {
+		return nil, nil, nil, c.translate(err)
+	}
+	ds, edits, used, errs := seclang.Rewrite(ds, operators.JWT)
+	if len(errs) > 0 {
+		return nil, nil, nil, c.translate(errs[0])
+	}
+	return ds, edits, used, nil
 }
 
 // newWAF makes an error of the panics with which Coraza answers some mistakes.

@@ -34,7 +34,7 @@ const defaultShadowSample = 1000
 // TX variables that the engine sets: those of the settings, those of the
 // connection, and one before phase 2.
 var (
-	settingInputs     = [...]string{"tabard_route", "tabard_jwt", "tabard_jwt_max_bytes", "tabard_mime", "tabard_ip"}
+	settingInputs     = [...]string{"tabard_route", "tabard_mime", "tabard_ip"}
 	connectionInputs  = [...]string{"tabard_proxy_route", "tabard_tls", "tabard_scheme", "tabard_grpc"}
 	bodyBytesVariable = "tabard_body_bytes"
 )
@@ -130,7 +130,7 @@ func (r *reports) take() []string {
 
 // compileScreener builds the screener of a rule set; a set that it cannot
 // model runs in Coraza alone, with a warning that says why.
-func (c *compiler) compileScreener(s settings, directives []seclang.Directive, known seclang.Known) *screener {
+func (c *compiler) compileScreener(tokens []tokenName, directives []seclang.Directive, known seclang.Known) *screener {
 	if c.policy.Screen == ScreenOff {
 		return nil
 	}
@@ -139,11 +139,11 @@ func (c *compiler) compileScreener(s settings, directives []seclang.Directive, k
 		c.warn("the screener is off: " + c.translate(errs[0]).Error())
 		return nil
 	}
-	out, err := screen.Compile(table, screen.Options{
-		Files:     known.Files,
-		Operators: operators.Plain(known.Files),
-		Inputs:    slices.Concat(settingInputs[:], connectionInputs[:], []string{bodyBytesVariable}),
-	})
+	inputs := slices.Concat(settingInputs[:], connectionInputs[:], []string{bodyBytesVariable})
+	for _, t := range tokens {
+		inputs = append(inputs, t.name)
+	}
+	out, err := screen.Compile(table, screen.Options{Files: known.Files, Operators: operators.Plain(known.Files), Inputs: inputs})
 	if err != nil {
 		c.warn("the screener is off: " + c.translate(err).Error())
 		return nil

@@ -9,6 +9,9 @@ const (
 	defaultResponseLimitBytes = 512 << 10
 	// defaultTokenBytes: servers refuse header lines over 8 KiB by default.
 	defaultTokenBytes = 8 << 10
+	// defaultLeewaySeconds is how far clocks of servers differ; RFC 7519 speaks
+	// of a few minutes at most.
+	defaultLeewaySeconds = 60
 )
 
 // settings are the policy as it applies to one route, with defaults filled in.
@@ -24,6 +27,7 @@ type settings struct {
 	jwt          JWT
 	ip           IP
 	ipPath       string // where ip stands in the policy
+	jwtPath      string // likewise
 }
 
 // placed is a part of a policy with its path, for errors found later.
@@ -47,7 +51,7 @@ func (p *Policy) variants() []settings {
 		exclusions:  place1("crs.exclusions", p.CRS.Exclusions),
 		directives:  place1("directives", p.Directives),
 		requestBody: p.RequestBody, responseBody: p.ResponseBody,
-		contentTypes: p.ContentTypes, jwt: p.JWT, ip: p.IP, ipPath: "ip",
+		contentTypes: p.ContentTypes, jwt: p.JWT, ip: p.IP, ipPath: "ip", jwtPath: "jwt",
 	}
 	out := []settings{base.withDefaults()}
 	for i, r := range p.Routes {
@@ -74,7 +78,7 @@ func (s settings) forRoute(r Route, path string) settings {
 		s.contentTypes = r.ContentTypes
 	}
 	if r.JWT != nil {
-		s.jwt = *r.JWT
+		s.jwt, s.jwtPath = *r.JWT, path+".jwt"
 	}
 	if r.IP != nil {
 		s.ip, s.ipPath = *r.IP, path+".ip"
@@ -97,6 +101,10 @@ func (s settings) withDefaults() settings {
 	}
 	s.jwt.Mode = or(s.jwt.Mode, JWTOff)
 	s.jwt.MaxBytes = or(s.jwt.MaxBytes, defaultTokenBytes)
+	s.jwt.Action = or(s.jwt.Action, ActionDeny)
+	if len(s.jwt.Sources) == 0 {
+		s.jwt.Sources = []string{"header:Authorization"}
+	}
 	return s
 }
 

@@ -22,6 +22,9 @@ func (c *compiler) sources(s settings) []seclang.Source {
 		out = append(out, seclang.Source{Name: "tabard crs setup", Text: crsSetupText(s.crs)})
 	}
 	out = append(out, seclang.Source{Name: "tabard families", Text: c.uses.text()})
+	if c.uses.jwt && s.jwt.Action == ActionScore {
+		out = append(out, seclang.Source{Name: "tabard jwt action", Text: scoreTokens})
+	}
 	out = append(out, c.own(s, BeforeCRS)...)
 	if s.crsEnabled() {
 		out = append(out, seclang.Source{Name: "tabard crs", Text: "Include @owasp_crs/REQUEST-9[1-9]*.conf\nInclude @owasp_crs/RESPONSE-*.conf"})
@@ -29,6 +32,9 @@ func (c *compiler) sources(s settings) []seclang.Source {
 	out = append(out, c.own(s, AfterCRS)...)
 	return append(out, exclusionSources(s.exclusions, c.policy.origin)...)
 }
+
+// scoreTokens has the rules about tokens only score.
+const scoreTokens = `SecRuleUpdateActionById 100200-100299 "pass"`
 
 // settingsText is the engine's configuration. Coraza's limits count the body
 // as too long when it reaches them, ours when it is over: hence the plus one.
@@ -145,6 +151,7 @@ func choose(b bool, yes, no string) string {
 type virtualFS struct {
 	under fs.FS
 	files map[string]string
+	edits seclang.Edits // of files below, for Coraza alone
 }
 
 // Open implements fs.FS.
@@ -164,7 +171,11 @@ func (v virtualFS) ReadFile(name string) ([]byte, error) {
 	if text, ok := v.files[name]; ok {
 		return []byte(text), nil
 	}
-	return fs.ReadFile(v.under, name)
+	text, err := fs.ReadFile(v.under, name)
+	if len(v.edits[name]) > 0 {
+		text = []byte(v.edits.Apply(name, string(text)))
+	}
+	return text, err
 }
 
 // Glob implements fs.GlobFS over the rules; nobody includes our own files.

@@ -3,7 +3,6 @@
 // It is the only place that registers plugins with Coraza; importing it is
 // enough.
 //
-//	SecRule REQUEST_HEADERS:Authorization "@jwtMalformed detect 8192" ...
 //	SecRule REQUEST_HEADERS:Content-Type "!@mimeAllowed application/json text/*" ...
 //	SecRule REMOTE_ADDR "@ipReputation allow=office.txt block=feeds/bad.txt" ...
 //
@@ -14,9 +13,9 @@
 // verdict depends on, and so does a cache of verdicts. The variables are
 //
 //	TX:tabard_route           the route's name
-//	TX:tabard_jwt             off, detect or required
-//	TX:tabard_jwt_max_bytes   the longest token
 //	TX:tabard_mime            the route's media types with blanks between; empty for all
 //	TX:tabard_ip              on or off
 //	TX:tabard_body_bytes      set before phase 2: how many bytes of body came in
+//
+// and the collection [JWT], which lies in TX as well.
 package operators

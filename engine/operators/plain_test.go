@@ -21,8 +21,6 @@ func TestPlainOperatorsJudgeAValueAlone(t *testing.T) {
 		{"a type not in the list", "mimeAllowed", "application/json", "text/plain", false},
 		{"no list allows everything", "mimeAllowed", "", "text/plain", true},
 		{"a list that is not set allows everything", "mimeAllowed", "tx.tabard_mime", "text/plain", true},
-		{"a token without algorithm", "jwtMalformed", "detect 8192", "Bearer eyJhbGciOiJub25lIn0.e30.", true},
-		{"the family is off", "jwtMalformed", "off 8192", "Bearer eyJhbGciOiJub25lIn0.e30.", false},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			test, err := operators.Plain(root)[tc.operator](tc.arg)

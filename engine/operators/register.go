@@ -11,7 +11,6 @@ import (
 // factories are our operators by name, without the "@".
 var factories = map[string]plugintypes.OperatorFactory{
 	"ipReputation": newIPReputation,
-	"jwtMalformed": newJWTMalformed,
 	"mimeAllowed":  newMIMEAllowed,
 }
 
@@ -24,7 +23,7 @@ func init() {
 }
 
 // Names returns the names of our operators, without the "@", sorted.
-func Names() []string { return []string{"ipReputation", "jwtMalformed", "mimeAllowed"} }
+func Names() []string { return []string{"ipReputation", "mimeAllowed"} }
 
 // The files that the engine writes for a policy's address sets, as rules name
 // them.

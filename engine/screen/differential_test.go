@@ -251,16 +251,24 @@ func familyRules() difftest.Rules {
 		operators.AllowSetFile: {Data: []byte("10.3.128.0/17\n")}, operators.BlockSetFile: {Data: []byte("10.3.0.0/16\n")},
 	})
 	r.Routes = []map[string]string{
-		{"tabard_route": "api", "tabard_jwt": "detect", "tabard_jwt_max_bytes": "64", "tabard_ip": "on", "tabard_mime": ""},
+		{"tabard_route": "api", "tabard_ip": "on", "tabard_mime": "", tokenProblem: "alg is none"},
 		{
-			"tabard_route": "typed", "tabard_jwt": "off", "tabard_jwt_max_bytes": "8192", "tabard_ip": "on",
+			"tabard_route": "typed", "tabard_ip": "on", tokenProblem: "",
 			"tabard_mime": "application/json text/* application/x-www-form-urlencoded",
 		},
 	}
-	families := seclang.Source{Name: "families", Text: "Include @tabard/ip/*.conf\nInclude @tabard/api/*.conf\nInclude @tabard/auth/*.conf"}
+	families := seclang.Source{Name: "families", Text: "Include @tabard/ip/*.conf\nInclude @tabard/api/*.conf\n" + tokenRule}
 	r.Sources = slices.Insert(r.Sources, len(r.Sources)-1, families)
 	return r
 }
+
+// tokenProblem is where the engine puts what is wrong with a token, and tokenRule
+// reads it as the rules of rules/auth do: TestTheScreenerAndCorazaAgreeAboutTokens
+// of the engine compares those.
+const (
+	tokenProblem = "tabard_jwt.problem.malformed"
+	tokenRule    = `SecRule TX:` + tokenProblem + ` "@contains alg" "id:100200,phase:1,pass,log,t:none,msg:'%{MATCHED_VAR}',severity:'CRITICAL',setvar:'tx.inbound_anomaly_score_pl1=+%{tx.critical_anomaly_score}'"`
+)
 
 // ownRules are SecLang text of our own, as a user may write it.
 func ownRules(t *testing.T) difftest.Rules {
@@ -275,7 +283,7 @@ func ownRules(t *testing.T) difftest.Rules {
 
 // settingVariables are the TX variables of the engine's settings.
 var settingVariables = map[string]string{
-	"tabard_route": "", "tabard_jwt": "detect", "tabard_jwt_max_bytes": "8192", "tabard_mime": "", "tabard_ip": "off",
+	"tabard_route": "", "tabard_mime": "", "tabard_ip": "off",
 }
 
 // crsRules is the text that the engine writes for a default policy of a
