@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"time"
 
 	"tabard/engine"
 )
@@ -30,10 +31,13 @@ type Entry struct {
 	Trailers engine.Headers
 	// Response is nil when the source has none.
 	Response *Response
+	// Time is when the request came, zero when the source does not tell.
+	Time time.Time
+	// Status is what the client was answered, as far as the source tells, also
+	// where there is no Response; else 0.
+	Status int
 	// Unknown says what the source does not tell.
 	Unknown Unknown
-
-	bytes int // the length in the source, for the bound on what is in flight
 }
 
 // Response is a recorded response.
@@ -96,7 +100,7 @@ func (e *SourceError) Unwrap() error { return e.Err }
 var errTooLong = errors.New("the entry is longer than " + strconv.Itoa(maxEntryBytes>>20) + " MiB and was skipped")
 
 // Unknown is a set of things that a source does not tell of an exchange.
-type Unknown uint8
+type Unknown uint16
 
 // What a source may not tell.
 const (
@@ -104,10 +108,19 @@ const (
 	UnknownClient Unknown = 1 << iota
 	// UnknownHost: the Host header. One is put in, see Options.Host.
 	UnknownHost
-	// UnknownHeaders: the request's headers, but for Referer and User-Agent.
+	// UnknownProtocol: the version of HTTP. It is taken for HTTP/1.1.
+	UnknownProtocol
+	// UnknownTarget: the path or query as sent. The source has decoded or
+	// rewritten it, or keeps a template of it.
+	UnknownTarget
+	// UnknownQuery: the query.
+	UnknownQuery
+	// UnknownHeaders: most of the request's headers.
 	UnknownHeaders
 	// UnknownBody: the request's body.
 	UnknownBody
+	// UnknownRedacted: values that the source has replaced or cut.
+	UnknownRedacted
 	// UnknownResponseBody: the body of a response whose head is known.
 	UnknownResponseBody
 )
@@ -116,9 +129,24 @@ const (
 var unknownTexts = [...]string{
 	"requests without the client's address",
 	"requests without a Host header (one was put in)",
-	"requests without headers other than Referer and User-Agent",
+	"requests without the version of HTTP (taken for HTTP/1.1)",
+	"requests whose path or query is not as it was sent",
+	"requests without their query",
+	"requests without most of their headers",
 	"requests without their body",
+	"requests with values that the source has redacted or cut",
 	"responses without their body",
+}
+
+// Texts says what is unknown, one sentence each, for people.
+func (u Unknown) Texts() []string {
+	var texts []string
+	for i, text := range unknownTexts {
+		if u&(1<<i) != 0 {
+			texts = append(texts, text)
+		}
+	}
+	return texts
 }
 
 // latin1 undoes how JSON carries bytes. Latin-1 is how proxies and net stacks

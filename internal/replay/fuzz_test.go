@@ -20,7 +20,11 @@ func fuzzReader(f *testing.F, format Format, seeds ...string) {
 			return // gzip that is none
 		}
 		for range len(text) + 2 {
-			e, err := r.Next()
+			record, err := r.Next()
+			var e Entry
+			if err == nil {
+				e, err = record.Entry()
+			}
 			var broken *EntryError
 			switch {
 			case errors.As(err, &broken):

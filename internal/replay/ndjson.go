@@ -8,21 +8,10 @@ import (
 	"fmt"
 	"net/netip"
 	"strings"
+	"time"
 
 	"tabard/engine"
 )
-
-// ndjsonReader reads one request a line:
-//
-//	{"id": "a1", "method": "POST", "path": "/login?next=%2F",
-//	 "headers": [["Host", "shop.example"], ["Cookie", "sid=1"]], "body_b64": "dT0x",
-//	 "client_ip": "192.0.2.7", "scheme": "https",
-//	 "response": {"status": 200, "headers": [["Content-Type", "text/html"]], "body_b64": ""}}
-//
-// Only method and path are needed; other keys are not looked at. Method, path
-// and headers are Latin-1, see latin1. The request is taken for HTTP/1.1, and
-// for http when there is no scheme.
-type ndjsonReader struct{ lines *lineReader }
 
 type ndjsonEntry struct {
 	ID       json.RawMessage `json:"id"`
@@ -32,6 +21,7 @@ type ndjsonEntry struct {
 	Body     string          `json:"body_b64"`
 	ClientIP string          `json:"client_ip"`
 	Scheme   string          `json:"scheme"`
+	Time     time.Time       `json:"time"`
 	Response *struct {
 		Status  int         `json:"status"`
 		Headers headerPairs `json:"headers"`
@@ -59,20 +49,17 @@ func (h *headerPairs) UnmarshalJSON(text []byte) error {
 	return nil
 }
 
-// Next implements Reader.
-func (r *ndjsonReader) Next() (Entry, error) {
-	line, at, err := r.lines.entry()
-	if err != nil {
-		return Entry{}, err
-	}
-	e, err := parseNDJSON(line, at)
-	if err != nil {
-		return Entry{}, &EntryError{at, err.Error()}
-	}
-	return e, nil
-}
-
-func parseNDJSON(line []byte, at Position) (Entry, error) {
+// parseNDJSON reads one request a line:
+//
+//	{"id": "a1", "method": "POST", "path": "/login?next=%2F",
+//	 "headers": [["Host", "shop.example"], ["Cookie", "sid=1"]], "body_b64": "dT0x",
+//	 "client_ip": "192.0.2.7", "scheme": "https", "time": "2026-11-24T10:05:03Z",
+//	 "response": {"status": 200, "headers": [["Content-Type", "text/html"]], "body_b64": ""}}
+//
+// Only method and path are needed; other keys are not looked at. Method, path
+// and headers are Latin-1, see latin1. The request is taken for HTTP/1.1, and
+// for http when there is no scheme.
+func parseNDJSON(line []byte, _ Position) (Entry, error) {
 	var n ndjsonEntry
 	if err := json.Unmarshal(line, &n); err != nil {
 		return Entry{}, jsonReason(err)
@@ -80,10 +67,7 @@ func parseNDJSON(line []byte, at Position) (Entry, error) {
 	if n.Method == "" || n.Path == "" {
 		return Entry{}, errors.New("an entry needs method and path")
 	}
-	e := Entry{ID: idText(n.ID), Position: at, bytes: len(line)}
-	if e.ID == "" {
-		e.ID = at.id()
-	}
+	e := Entry{ID: idText(n.ID), Time: n.Time}
 	var err error
 	if e.Conn.Peer, err = peer(n.ClientIP); err != nil {
 		return Entry{}, err
@@ -106,6 +90,7 @@ func parseNDJSON(line []byte, at Position) (Entry, error) {
 	if n.Response == nil {
 		return e, nil
 	}
+	e.Status = n.Response.Status
 	e.Response = &Response{Status: n.Response.Status, Headers: engine.Headers(n.Response.Headers)}
 	if e.Response.Body, err = decodeBase64(n.Response.Body); err != nil {
 		return Entry{}, fmt.Errorf("response.body_b64: %w", err)

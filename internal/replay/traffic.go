@@ -36,7 +36,7 @@ type input struct {
 // first path that cannot be read.
 func Open(paths []string, o Options) (*Traffic, error) {
 	if o.Format != "" && !slices.Contains(Formats(), o.Format) {
-		return nil, fmt.Errorf("unknown format %q: use har, ndjson, log or http", o.Format)
+		return nil, fmt.Errorf("unknown format %q: use %s", o.Format, formatNames())
 	}
 	t := &Traffic{options: o}
 	for _, path := range paths {
@@ -54,7 +54,7 @@ func (t *Traffic) add(path string) error {
 	}
 	info, err := os.Stat(path)
 	if err != nil {
-		return source(path, err)
+		return sourceError(path, err)
 	}
 	if !info.IsDir() {
 		return t.addFile(input{path: path}, info)
@@ -62,7 +62,7 @@ func (t *Traffic) add(path string) error {
 	found := len(t.files)
 	err = filepath.WalkDir(path, func(p string, d fs.DirEntry, err error) error {
 		if err != nil {
-			return source(p, err)
+			return sourceError(p, err)
 		}
 		if p != path && strings.HasPrefix(d.Name(), ".") {
 			if d.IsDir() {
@@ -72,7 +72,7 @@ func (t *Traffic) add(path string) error {
 		}
 		info, err := os.Stat(p) // follows a link to a file; WalkDir follows none
 		if err != nil {
-			return source(p, err)
+			return sourceError(p, err)
 		}
 		if info.IsDir() {
 			return nil
@@ -98,7 +98,7 @@ func (t *Traffic) addFile(in input, info fs.FileInfo) error {
 	}
 	f, err := os.Open(in.path)
 	if err != nil {
-		return source(in.path, err)
+		return sourceError(in.path, err)
 	}
 	return f.Close()
 }
@@ -106,8 +106,8 @@ func (t *Traffic) addFile(in input, info fs.FileInfo) error {
 // stdin is the path of standard input.
 const stdin = "-"
 
-// source makes a SourceError of an error that names its file already.
-func source(path string, err error) error {
+// sourceError makes a SourceError of an error that names its file already.
+func sourceError(path string, err error) error {
 	var named *fs.PathError
 	if errors.As(err, &named) {
 		err = named.Err
@@ -122,14 +122,14 @@ func (t *Traffic) Size() int64 { return t.size }
 // are stored. It is safe to call at any time.
 func (t *Traffic) Read() int64 { return t.read.Load() }
 
-// Next returns the next entry of the sources in their order. Besides what a
+// Next returns the next record of the sources in their order. Besides what a
 // Reader returns there is *SourceError, after which it goes on with the next
 // source.
-func (t *Traffic) Next() (Entry, error) {
+func (t *Traffic) Next() (Record, error) {
 	for {
 		if t.current == nil {
 			if err := t.open(); err != nil {
-				return Entry{}, err
+				return Record{}, err
 			}
 		}
 		e, err := t.current.Next()
@@ -139,10 +139,10 @@ func (t *Traffic) Next() (Entry, error) {
 		}
 		closed := t.Close()
 		if !errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-			return Entry{}, source(t.name, err)
+			return Record{}, sourceError(t.name, err)
 		}
 		if closed != nil {
-			return Entry{}, source(t.name, closed)
+			return Record{}, sourceError(t.name, closed)
 		}
 	}
 }
@@ -159,7 +159,7 @@ func (t *Traffic) open() error {
 	if in.path != stdin {
 		f, err := os.Open(in.path)
 		if err != nil {
-			return source(in.path, err)
+			return sourceError(in.path, err)
 		}
 		from, t.closer, t.name = f, f, in.path
 	}
@@ -172,7 +172,7 @@ func (t *Traffic) open() error {
 	if in.inFolder && errors.Is(err, ErrUnknownFormat) {
 		return &EntryError{Position{File: t.name, Line: 1}, err.Error()}
 	}
-	return source(t.name, errors.Join(err, closed))
+	return sourceError(t.name, errors.Join(err, closed))
 }
 
 // Close closes the current file.

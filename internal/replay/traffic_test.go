@@ -29,7 +29,11 @@ func drain(t *testing.T, dir string, o Options, paths ...string) (got []string) 
 	traffic, err := Open(paths, o)
 	require.NoError(t, err)
 	for {
-		e, err := traffic.Next()
+		record, err := traffic.Next()
+		var e Entry
+		if err == nil {
+			e, err = record.Entry()
+		}
 		switch {
 		case errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF):
 			require.NoError(t, traffic.Close())
@@ -61,7 +65,9 @@ func TestFilesAndStandardInputAreReadInTheirOrder(t *testing.T) {
 	traffic, err := Open([]string{dir + "/1"}, o)
 	require.NoError(t, err)
 	require.EqualValues(t, len(sampleLog), traffic.Size())
-	e, err := traffic.Next()
+	record, err := traffic.Next()
+	require.NoError(t, err)
+	e, err := record.Entry()
 	require.NoError(t, err)
 	require.Equal(t, "shop.example", e.Request.Authority)
 	require.EqualValues(t, len(sampleLog), traffic.Read())
@@ -86,6 +92,6 @@ func TestWhatIsNotThereIsRefusedAtOnce(t *testing.T) {
 		_, err := Open([]string{filepath.Join(dir, "1"), filepath.Join(dir, path)}, Options{})
 		require.EqualError(t, err, filepath.Join(dir, want))
 	}
-	_, err := Open(nil, Options{Format: "pcap"})
-	require.EqualError(t, err, `unknown format "pcap": use har, ndjson, log or http`)
+	_, err := Open(nil, Options{Format: "xml"})
+	require.EqualError(t, err, `unknown format "xml": use `+formatNames())
 }

@@ -1,0 +1,124 @@
+package replay
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+)
+
+// Format is the name of a kind of source.
+type Format string
+
+const (
+	// HAR is the HTTP Archive format, 1.1 and 1.2, as browsers export it.
+	HAR Format = "har"
+	// NDJSON has one JSON object a line.
+	NDJSON Format = "ndjson"
+	// AccessLog is the common or combined format of nginx and Apache.
+	AccessLog Format = "log"
+	// HTTP holds HTTP/1.x request messages, one behind the other.
+	HTTP Format = "http"
+)
+
+// empty is the format of a source without a byte in it.
+const empty Format = "empty"
+
+// source is what a Reader is made of.
+type source struct {
+	r    *bufio.Reader
+	name string
+	host string
+}
+
+// kind is one format: how it is known and read.
+type kind struct {
+	name Format
+	// help says what it is, for people, and what it cannot know.
+	help string
+	// magic are the first bytes of a binary format.
+	magic []string
+	// line says that a first line is of this format. The kinds are asked in
+	// their order. text is asked for the start of a source whose first line
+	// nobody knows.
+	line, text func([]byte) bool
+	open       func(source) (Reader, error)
+}
+
+// kinds are all formats, in the order in which they are asked. A raw request is
+// known by its first line only, because texts about HTTP have such lines, too.
+var kinds = []kind{
+		{name: HAR, line: isHARLine, text: isHARText, open: openHAR,
+			help: "HTTP Archive 1.1 and 1.2, as browsers export it; knows no client"},
+		{name: HTTP, line: func(line []byte) bool { return isRequestLine(string(line)) }, open: openHTTP,
+			help: "raw HTTP/1.x requests, one behind the other, as they were sent; knows no client"},
+		{name: AccessLog, line: isLogLine, open: linesOf(parseAccessLog),
+			help: "access logs of nginx and Apache, common or combined: few headers, no body"},
+		{name: NDJSON, line: isJSONObject, text: func(start []byte) bool { return start[0] == '{' }, open: openNDJSON,
+			help: "one JSON object a line, see below"},
+}
+
+// Formats returns the names of every format.
+func Formats() []Format {
+	names := make([]Format, len(kinds))
+	for i, k := range kinds {
+		names[i] = k.name
+	}
+	return names
+}
+
+// FormatHelp returns a line for each format, for help texts.
+func FormatHelp() string {
+	var b strings.Builder
+	for _, k := range kinds {
+		fmt.Fprintf(&b, "  %-11s %s\n", k.name, k.help)
+	}
+	return b.String()
+}
+
+func formatNames() string {
+	names := make([]string, len(kinds))
+	for i, k := range kinds {
+		names[i] = string(k.name)
+	}
+	last := len(names) - 1
+	return strings.Join(names[:last], ", ") + " or " + names[last]
+}
+
+// kindOf finds a format by its name.
+func kindOf(f Format) (kind, bool) {
+	if f == empty {
+		return kind{open: func(source) (Reader, error) { return emptyReader{}, nil }}, true
+	}
+	i := slices.IndexFunc(kinds, func(k kind) bool { return k.name == f })
+	if i < 0 {
+		return kind{}, false
+	}
+	return kinds[i], true
+}
+
+type emptyReader struct{}
+
+func (emptyReader) Next() (Record, error) { return Record{}, io.EOF }
+
+// linesOf opens a format with one entry a line.
+func linesOf(parse func(line, host string) (Entry, error)) func(source) (Reader, error) {
+	return func(s source) (Reader, error) {
+		return &lineRecords{lines: s.lines(), parse: func(text []byte, _ Position) (Entry, error) {
+			return parse(string(text), s.host)
+		}}, nil
+	}
+}
+
+func (s source) lines() *lineReader { return &lineReader{r: s.r, file: s.name} }
+
+func openHAR(s source) (Reader, error) {
+	return &harReader{json: jsonScanner{r: s.r}, file: s.name}, nil
+}
+
+func openNDJSON(s source) (Reader, error) {
+	return &lineRecords{lines: s.lines(), parse: parseNDJSON}, nil
+}
+
+func openHTTP(s source) (Reader, error) { return &httpReader{lines: s.lines()}, nil }
