@@ -52,7 +52,8 @@ type Position struct {
 	File string
 	// Line counts from 1; it is 0 in sources that have no lines.
 	Line int
-	// Entry counts from 1 and Offset from 0; both are for sources without lines.
+	// Entry counts from 1: of the source when it has no lines, else of the line
+	// when there are several in one. Offset counts from 0, without lines only.
 	Entry  int
 	Offset int64
 }
@@ -67,8 +68,11 @@ func (p Position) String() string {
 
 // id is the name of an entry that has none of its own.
 func (p Position) id() string {
-	if p.Line > 0 {
+	if p.Line > 0 && p.Entry == 0 {
 		return p.String()
+	}
+	if p.Line > 0 {
+		return p.String() + "#" + strconv.Itoa(p.Entry)
 	}
 	return p.File + "#" + strconv.Itoa(p.Entry)
 }

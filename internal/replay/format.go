@@ -20,6 +20,30 @@ const (
 	AccessLog Format = "log"
 	// HTTP holds HTTP/1.x request messages, one behind the other.
 	HTTP Format = "http"
+	// JSONLog is an access log in JSON, whose keys are known by their names.
+	JSONLog Format = "jsonlog"
+	// EnvoyLog is Envoy's default access log.
+	EnvoyLog Format = "envoy"
+	// W3C is the W3C extended log format, of CloudFront and IIS.
+	W3C Format = "w3c"
+	// ALB is the log of AWS's load balancers.
+	ALB Format = "alb"
+	// APIGateway is the log of AWS's API Gateway in CSV or XML.
+	APIGateway Format = "apigateway"
+	// AWSWAF is the log of AWS WAF.
+	AWSWAF Format = "awswaf"
+	// OTLP has OpenTelemetry log records.
+	OTLP Format = "otlp"
+	// Audit is the native audit log of ModSecurity and Coraza.
+	Audit Format = "audit"
+	// AuditJSON is their audit log in JSON.
+	AuditJSON Format = "auditjson"
+	// Curl has curl commands.
+	Curl Format = "curl"
+	// FTW has the tests of the Core Rule Set.
+	FTW Format = "ftw"
+	// GoTestWAF has test cases of gotestwaf.
+	GoTestWAF Format = "gotestwaf"
 )
 
 // empty is the format of a source without a byte in it.
@@ -49,14 +73,38 @@ type kind struct {
 // kinds are all formats, in the order in which they are asked. A raw request is
 // known by its first line only, because texts about HTTP have such lines, too.
 var kinds = []kind{
-		{name: HAR, line: isHARLine, text: isHARText, open: openHAR,
-			help: "HTTP Archive 1.1 and 1.2, as browsers export it; knows no client"},
-		{name: HTTP, line: func(line []byte) bool { return isRequestLine(string(line)) }, open: openHTTP,
-			help: "raw HTTP/1.x requests, one behind the other, as they were sent; knows no client"},
-		{name: AccessLog, line: isLogLine, open: linesOf(parseAccessLog),
-			help: "access logs of nginx and Apache, common or combined: few headers, no body"},
-		{name: NDJSON, line: isJSONObject, text: func(start []byte) bool { return start[0] == '{' }, open: openNDJSON,
-			help: "one JSON object a line, see below"},
+	{name: HAR, line: isHARLine, text: isHARText, open: openHAR,
+		help: "HTTP Archive 1.1 and 1.2, as browsers export it; knows no client"},
+	{name: AWSWAF, line: func(l []byte) bool { return hasKeys(l, "httpRequest", "webaclId") }, open: jsonLinesOf(parseAWSWAF),
+		help: "AWS WAF's logs: all headers but the redacted ones, no body"},
+	{name: OTLP, line: isOTLPLine, open: openOTLP,
+		help: "OpenTelemetry log records as OTLP JSON: what their attributes tell"},
+	{name: AuditJSON, line: isAuditJSONLine, open: openAuditJSON,
+		help: "audit logs of ModSecurity 2 and 3 and Coraza in JSON; headers lose their order"},
+	{name: Audit, line: isAuditLine, open: openAudit,
+		help: "audit logs of ModSecurity 2 and 3 and Coraza in the native format"},
+	{name: HTTP, line: func(l []byte) bool { return isRequestLine(string(l)) }, open: openHTTP,
+		help: "raw HTTP/1.x requests, one behind the other, as they were sent; knows no client"},
+	{name: Curl, line: isCurlLine, open: openCurl,
+		help: "curl commands; what they read from files is not known"},
+	{name: W3C, line: isW3CLine, open: openW3C,
+		help: "CloudFront's and IIS's logs, W3C extended: few headers, no body, paths rewritten"},
+	{name: ALB, line: isALBLine, open: linesOf(parseALB),
+		help: "AWS load balancers' logs, Application and Classic: few headers, no body"},
+	{name: EnvoyLog, line: isEnvoyLine, open: linesOf(parseEnvoy),
+		help: "Envoy's and Istio's default text log: few headers, no body"},
+	{name: APIGateway, line: isAPIGatewayLine, open: linesOf(parseAPIGateway),
+		help: "API Gateway's logs in CSV or XML: a path template, no query, headers or body"},
+	{name: AccessLog, line: isLogLine, open: linesOf(parseAccessLog),
+		help: "access logs of nginx and Apache, common or combined: few headers, no body"},
+	{name: JSONLog, line: isJSONLogLine, text: isJSONLogText, open: jsonLinesOf(parseJSONLog),
+		help: "access logs in JSON (Envoy, nginx, Caddy, Traefik, API Gateway, ...), by the keys' names"},
+	{name: FTW, text: isFTWText, open: openFTW,
+		help: "the YAML tests of the Core Rule Set, 2.3 and 3.0"},
+	{name: GoTestWAF, text: isGoTestWAFText, open: openGoTestWAF,
+		help: "gotestwaf's YAML: each payload, encoder and placeholder"},
+	{name: NDJSON, line: isNDJSONLine, text: func(start []byte) bool { return start[0] == '{' }, open: openNDJSON,
+		help: "one JSON object a line, see below"},
 }
 
 // Formats returns the names of every format.
@@ -107,6 +155,15 @@ func linesOf(parse func(line, host string) (Entry, error)) func(source) (Reader,
 	return func(s source) (Reader, error) {
 		return &lineRecords{lines: s.lines(), parse: func(text []byte, _ Position) (Entry, error) {
 			return parse(string(text), s.host)
+		}}, nil
+	}
+}
+
+// jsonLinesOf is the same for what is parsed from bytes.
+func jsonLinesOf(parse func(text []byte, host string) (Entry, error)) func(source) (Reader, error) {
+	return func(s source) (Reader, error) {
+		return &lineRecords{lines: s.lines(), parse: func(text []byte, _ Position) (Entry, error) {
+			return parse(text, s.host)
 		}}, nil
 	}
 }

@@ -14,6 +14,11 @@ func fuzzReader(f *testing.F, format Format, seeds ...string) {
 	for _, seed := range seeds {
 		f.Add(seed)
 	}
+	for _, c := range samples {
+		if c.format == format {
+			f.Add(c.text)
+		}
+	}
 	f.Fuzz(func(t *testing.T, text string) {
 		r, err := NewReader(strings.NewReader(text), "in", Options{Format: format})
 		if err != nil {
@@ -66,3 +71,27 @@ func FuzzHTTP(f *testing.F) {
 func FuzzDetect(f *testing.F) {
 	fuzzReader(f, "", sampleHAR, sampleNDJSON, sampleLog, sampleHTTP, "", "\xef\xbb\xbf{", zip(sampleLog))
 }
+
+func FuzzALB(f *testing.F) { fuzzReader(f, ALB) }
+
+func FuzzW3C(f *testing.F) { fuzzReader(f, W3C) }
+
+func FuzzEnvoyLog(f *testing.F) { fuzzReader(f, EnvoyLog) }
+
+func FuzzAPIGateway(f *testing.F) { fuzzReader(f, APIGateway) }
+
+func FuzzJSONLog(f *testing.F) { fuzzReader(f, JSONLog) }
+
+func FuzzAWSWAF(f *testing.F) { fuzzReader(f, AWSWAF) }
+
+func FuzzOTLP(f *testing.F) { fuzzReader(f, OTLP) }
+
+func FuzzAudit(f *testing.F) { fuzzReader(f, Audit) }
+
+func FuzzAuditJSON(f *testing.F) { fuzzReader(f, AuditJSON) }
+
+func FuzzCurl(f *testing.F) { fuzzReader(f, Curl) }
+
+func FuzzFTW(f *testing.F) { fuzzReader(f, FTW) }
+
+func FuzzGoTestWAF(f *testing.F) { fuzzReader(f, GoTestWAF) }

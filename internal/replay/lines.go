@@ -62,19 +62,13 @@ func (l *lineReader) entry() ([]byte, Position, error) {
 type lineRecords struct {
 	lines *lineReader
 	parse func(text []byte, at Position) (Entry, error)
-	// comment, when not empty, is what lines begin with that are no entries.
-	comment string
 }
 
 // Next implements Reader.
 func (r *lineRecords) Next() (Record, error) {
-	for {
-		line, at, err := r.lines.entry()
-		if err != nil {
-			return Record{}, err
-		}
-		if r.comment == "" || !bytes.HasPrefix(line, []byte(r.comment)) {
-			return Record{Position: at, text: bytes.Clone(line), parse: r.parse, bytes: len(line)}, nil
-		}
+	line, at, err := r.lines.entry()
+	if err != nil {
+		return Record{}, err
 	}
+	return Record{Position: at, text: bytes.Clone(line), parse: r.parse, bytes: len(line)}, nil
 }

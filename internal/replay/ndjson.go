@@ -29,6 +29,9 @@ type ndjsonEntry struct {
 	} `json:"response"`
 }
 
+// ndjsonKeys are the keys of an entry.
+var ndjsonKeys = []string{"id", "method", "path", "headers", "body_b64", "client_ip", "scheme", "time", "response"}
+
 // headerPairs are the field lines of an ordered list of [name, value].
 type headerPairs engine.Headers
 
