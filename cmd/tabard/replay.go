@@ -33,7 +33,7 @@ input; of a folder all files below it are read but hidden ones; gzip is undone.
                    summary: id, verdict, status, phase, score, rules, screen
   --fail-on V      exit with 2 when a request got the verdict V: block, or detect
                    for both detect and block
-  --format F       har, ndjson, log or http; without it each file's content tells
+  --format F       one of the formats below; without it each file's content tells
   --host NAME      the Host header of requests whose source cannot know it, such
                    as a log's (default ` + replay.DefaultHost + `)
   --engine E       native (default), or wasm: the module that Envoy loads, under
@@ -44,14 +44,12 @@ input; of a folder all files below it are read but hidden ones; gzip is undone.
                    program)
 
 Formats:
-  har     HTTP Archive 1.1 and 1.2, as browsers export it
-  ndjson  one JSON object a line: id, method, path, headers [["name","value"],...],
-          body_b64, and when known client_ip, scheme, response {status, headers,
-          body_b64}. A header's code points up to U+00FF are bytes (Latin-1)
-  log     access logs of nginx and Apache, common or combined. A log knows few
-          headers and no body: its requests get a Host, and a POST, PUT or PATCH
-          a Content-Length of 0, and the summary says what was not known
-  http    raw HTTP/1.x requests, one behind the other, as they were sent
+` + replay.FormatHelp() + `
+An ndjson entry has id, method, path, headers [["name","value"],...], body_b64,
+and when known client_ip, scheme, time, response {status, headers, body_b64}. A
+header's code points up to U+00FF are bytes (Latin-1). What a log does not keep
+is put in where every client sends it: a Host, and for a POST, PUT or PATCH a
+Content-Length of 0; the summary says what was not known.
 
 An entry that is broken is reported with its place and counted, and the rest is
 read. Exit codes: 0 done; 1 not done, or not to the end; 2 --fail-on.`,

@@ -25,7 +25,7 @@ func openGoTestWAF(s source) (Reader, error) {
 		return nil, err
 	}
 	var cases struct {
-		Payload     []string    `yaml:"payload"`
+		Payload     []yaml.Node `yaml:"payload"`
 		Encoder     []string    `yaml:"encoder"`
 		Placeholder []yaml.Node `yaml:"placeholder"`
 	}
@@ -36,14 +36,14 @@ func openGoTestWAF(s source) (Reader, error) {
 	for i, payload := range cases.Payload {
 		for _, encoder := range cases.Encoder {
 			for _, node := range cases.Placeholder {
-				at := Position{File: s.name, Entry: len(r.records) + 1}
+				at := Position{File: s.name, Line: payload.Line, Entry: len(r.records) + 1}
 				place, config, err := placeholder(node)
 				if err != nil {
 					return nil, fmt.Errorf("line %d: %w", node.Line, err)
 				}
 				id := fmt.Sprintf("%s#%d/%s/%s", s.name, i+1, encoder, place)
-				r.records = append(r.records, Record{Position: at, bytes: len(payload), parse: func([]byte, Position) (Entry, error) {
-					e, err := goTestWAFEntry(payload, encoder, place, config, s.host)
+				r.records = append(r.records, Record{Position: at, bytes: len(payload.Value), parse: func([]byte, Position) (Entry, error) {
+					e, err := goTestWAFEntry(payload.Value, encoder, place, config, s.host)
 					e.ID = id
 					return e, err
 				}})
