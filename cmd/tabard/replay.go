@@ -46,10 +46,10 @@ input; of a folder all files below it are read but hidden ones; gzip is undone.
 Formats:
 ` + replay.FormatHelp() + `
 An ndjson entry has id, method, path, headers [["name","value"],...], body_b64,
-and when known client_ip, scheme, time, response {status, headers, body_b64}. A
-header's code points up to U+00FF are bytes (Latin-1). What a log does not keep
-is put in where every client sends it: a Host, and for a POST, PUT or PATCH a
-Content-Length of 0; the summary says what was not known.
+and when known client_ip, scheme, time (RFC 3339), label, response {status,
+headers, body_b64}. A header's code points up to U+00FF are bytes (Latin-1). What
+a log does not keep is put in where every client sends it: a Host, and for a
+POST, PUT or PATCH a Content-Length of 0; the summary says what was not known.
 
 An entry that is broken is reported with its place and counted, and the rest is
 read. Exit codes: 0 done; 1 not done, or not to the end; 2 --fail-on.`,

@@ -73,11 +73,11 @@ func TestAccessLog(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			got := one(t, c.line+"\r\n", AccessLog)
-			require.Equal(t, time.Date(2015, 5, 17, 10, 5, 3, 0, time.UTC), got.Time)
 			require.Contains(t, c.line, `" `+strconv.Itoa(got.Status))
-			got.Time, got.Status = time.Time{}, 0
+			got.Status = 0
 			c.request.Scheme = "http"
-			want := Entry{ID: "in:1", Position: Position{File: "in", Line: 1}, Request: c.request, Unknown: c.unknown}
+			want := Entry{ID: "in:1", Position: Position{File: "in", Line: 1}, Request: c.request, Unknown: c.unknown,
+				Time: time.Date(2015, 5, 17, 10, 5, 3, 0, time.UTC)}
 			if c.client != "" {
 				want.Conn.Peer = addrPort(c.client)
 			}

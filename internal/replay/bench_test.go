@@ -18,7 +18,7 @@ func BenchmarkRunAccessLog(b *testing.B) {
 	require.NoError(b, err)
 	judges := make([]Judge, runtime.GOMAXPROCS(0))
 	for i := range judges {
-		judges[i] = Native{e}
+		judges[i] = Native{Engine: e}
 	}
 	var text strings.Builder
 	for i := range b.N {

@@ -20,6 +20,11 @@ type Entry struct {
 	ID string
 	// Position is where the entry starts.
 	Position Position
+	// Time is when the request came; zero when the source does not tell.
+	Time time.Time
+	// Label is what the source says of the request, such as "benign" or
+	// "malicious"; empty when it says nothing.
+	Label string
 	// Conn holds what the source knows of the connection; Peer is invalid when
 	// it does not know the client.
 	Conn engine.Conn
@@ -31,8 +36,6 @@ type Entry struct {
 	Trailers engine.Headers
 	// Response is nil when the source has none.
 	Response *Response
-	// Time is when the request came, zero when the source does not tell.
-	Time time.Time
 	// Status is what the client was answered, as far as the source tells, also
 	// where there is no Response; else 0.
 	Status int

@@ -21,7 +21,8 @@ type ndjsonEntry struct {
 	Body     string          `json:"body_b64"`
 	ClientIP string          `json:"client_ip"`
 	Scheme   string          `json:"scheme"`
-	Time     time.Time       `json:"time"`
+	Time     json.RawMessage `json:"time"`
+	Label    json.RawMessage `json:"label"`
 	Response *struct {
 		Status  int         `json:"status"`
 		Headers headerPairs `json:"headers"`
@@ -30,7 +31,7 @@ type ndjsonEntry struct {
 }
 
 // ndjsonKeys are the keys of an entry.
-var ndjsonKeys = []string{"id", "method", "path", "headers", "body_b64", "client_ip", "scheme", "time", "response"}
+var ndjsonKeys = []string{"id", "method", "path", "headers", "body_b64", "client_ip", "scheme", "time", "label", "response"}
 
 // headerPairs are the field lines of an ordered list of [name, value].
 type headerPairs engine.Headers
@@ -56,7 +57,7 @@ func (h *headerPairs) UnmarshalJSON(text []byte) error {
 //
 //	{"id": "a1", "method": "POST", "path": "/login?next=%2F",
 //	 "headers": [["Host", "shop.example"], ["Cookie", "sid=1"]], "body_b64": "dT0x",
-//	 "client_ip": "192.0.2.7", "scheme": "https", "time": "2026-11-24T10:05:03Z",
+//	 "client_ip": "192.0.2.7", "scheme": "https", "time": "2026-11-24T09:30:00Z", "label": "benign",
 //	 "response": {"status": 200, "headers": [["Content-Type", "text/html"]], "body_b64": ""}}
 //
 // Only method and path are needed; other keys are not looked at. Method, path
@@ -70,7 +71,7 @@ func parseNDJSON(line []byte, _ Position) (Entry, error) {
 	if n.Method == "" || n.Path == "" {
 		return Entry{}, errors.New("an entry needs method and path")
 	}
-	e := Entry{ID: idText(n.ID), Time: n.Time}
+	e := Entry{ID: idText(n.ID), Label: idText(n.Label), Time: parseTime(idText(n.Time), time.RFC3339)}
 	var err error
 	if e.Conn.Peer, err = peer(n.ClientIP); err != nil {
 		return Entry{}, err
