@@ -50,7 +50,7 @@ func (p *player) play(paths []string, judges []replay.Judge, add func(replay.Res
 	err = errors.Join(err, traffic.Close())
 	switch {
 	case errors.Is(err, context.Canceled):
-		return fmt.Errorf("interrupted; requests done: %d", p.requests)
+		return interrupted{p.requests}
 	case err != nil:
 		return err
 	case p.failed > 0:

@@ -397,7 +397,6 @@ GET /b HTTP/1.1 (http, "h")
 Host: h
 ? requests without the client's address
 `},
-
 }
 
 func TestEachFormatIsDetectedAndRead(t *testing.T) {

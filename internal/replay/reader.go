@@ -40,11 +40,11 @@ const DefaultHost = "replay.invalid"
 const detectBytes = 64 << 10
 
 // NewReader returns a Reader of one source; name is what positions call it.
-// gzip is undone, recognised by its first bytes. It returns ErrUnknownFormat
+// gzip and zstd are undone, recognised by their first bytes. It returns ErrUnknownFormat
 // when the format is to be detected and cannot be.
 func NewReader(r io.Reader, name string, o Options) (Reader, error) {
 	b := bufio.NewReaderSize(r, detectBytes)
-	b, err := gunzip(b)
+	b, err := decompress(b)
 	if err != nil {
 		return nil, err
 	}

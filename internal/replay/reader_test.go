@@ -2,13 +2,14 @@ package replay
 
 import (
 	"bytes"
-	"compress/gzip"
 	"errors"
 	"io"
 	"net/netip"
 	"strings"
 	"testing"
 
+	"github.com/klauspost/compress/gzip"
+	"github.com/klauspost/compress/zstd"
 	"github.com/stretchr/testify/require"
 )
 
@@ -75,7 +76,7 @@ func TestTheFormatIsDetectedByContent(t *testing.T) {
 		"blank lines": {" \n\r\n", emptyReader{}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			for _, text := range []string{c.text, zip(c.text)} {
+			for _, text := range []string{c.text, zip(c.text), zst(c.text)} {
 				r, err := NewReader(strings.NewReader(text), "in", Options{})
 				require.NoError(t, err)
 				require.IsType(t, c.want, r)
@@ -128,20 +129,33 @@ func zip(parts ...string) string {
 	return b.String()
 }
 
-func TestGzipMembersAreOneSource(t *testing.T) {
-	entries, broken := readAll(t, zip(sampleLog+sampleLog, sampleLog), "")
-	require.Empty(t, broken)
-	require.Equal(t, "in:3", entries[2].ID)
+func zst(parts ...string) string {
+	var b bytes.Buffer
+	for _, part := range parts {
+		z, _ := zstd.NewWriter(&b)
+		_, _ = z.Write([]byte(part))
+		_ = z.Close()
+	}
+	return b.String()
 }
 
-func TestACutGzipIsAnErrorOfTheSource(t *testing.T) {
-	whole := zip(strings.Repeat(sampleLog, 1000))
-	r, err := NewReader(strings.NewReader(whole[:len(whole)-9]), "in", Options{Format: AccessLog})
-	require.NoError(t, err)
-	for err == nil {
-		_, err = r.Next()
+func TestCompressedPartsAreOneSource(t *testing.T) {
+	for _, text := range []string{zip(sampleLog+sampleLog, sampleLog), zst(sampleLog+sampleLog, sampleLog)} {
+		entries, broken := readAll(t, text, "")
+		require.Empty(t, broken)
+		require.Equal(t, "in:3", entries[2].ID)
 	}
-	require.ErrorIs(t, err, io.ErrUnexpectedEOF)
+}
+
+func TestWhatIsCutInsideOfACompressionIsAnErrorOfTheSource(t *testing.T) {
+	for _, whole := range []string{zip(strings.Repeat(sampleLog, 1000)), zst(strings.Repeat(sampleLog, 1000))} {
+		r, err := NewReader(strings.NewReader(whole[:len(whole)-9]), "in", Options{Format: AccessLog})
+		require.NoError(t, err)
+		for err == nil {
+			_, err = r.Next()
+		}
+		require.ErrorIs(t, err, io.ErrUnexpectedEOF)
+	}
 }
 
 // endless yields n bytes of one kind without having them in memory.

@@ -9,10 +9,11 @@ type Record struct {
 	// Position is where the record starts.
 	Position Position
 
-	text  []byte
-	parse func(text []byte, at Position) (Entry, error)
-	ready *Entry // when there is no parse
-	bytes int    // the length in the source, for the bound on what is in flight
+	source int // the place of its source among those of a Traffic
+	text   []byte
+	parse  func(text []byte, at Position) (Entry, error)
+	ready  *Entry // when there is no parse
+	bytes  int    // the length in the source, for the bound on what is in flight
 }
 
 // Entry parses the record. The error is an *EntryError with its position.

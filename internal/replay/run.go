@@ -26,6 +26,8 @@ type Result struct {
 	Entry   Entry
 	Outcome Outcome
 	Err     error
+	// Source is the place of the entry's source among those of a Traffic, from 0.
+	Source int
 }
 
 // Run judges what next yields until io.EOF, one goroutine a judge, and calls
@@ -177,14 +179,14 @@ func (w *window) judge(ctx context.Context, judge Judge) {
 }
 
 func (i item) result(ctx context.Context, judge Judge) Result {
-	if i.err != nil {
-		return Result{Err: i.err}
+	r := Result{Err: i.err, Source: i.record.source}
+	if r.Err == nil {
+		r.Entry, r.Err = i.record.Entry()
 	}
-	e, err := i.record.Entry()
-	if err != nil {
-		return Result{Err: err}
+	if r.Err == nil {
+		r.Outcome = judge.Judge(ctx, r.Entry)
 	}
-	return Result{Entry: e, Outcome: judge.Judge(ctx, e)}
+	return r
 }
 
 // take waits for work; nil means that there will be none. It leaves enough for

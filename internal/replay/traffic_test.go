@@ -83,6 +83,14 @@ func TestASourceThatCannotBeReadIsReportedAndTheNextIsRead(t *testing.T) {
 	}, got[100:])
 }
 
+func TestAPatternIsWhatItMatches(t *testing.T) {
+	dir := folder(t, map[string]string{"a/1.log": sampleLog, "a/2.log": sampleLog, "a/3.txt": "x", "b[1].log": sampleLog})
+	require.Equal(t, []string{"a/1.log:1", "a/2.log:1"}, drain(t, dir, Options{}, dir+"/*/*.log"))
+	require.Equal(t, []string{"b[1].log:1"}, drain(t, dir, Options{}, dir+"/b[1].log"))
+	_, err := Open([]string{dir + "/*.har"}, Options{})
+	require.EqualError(t, err, dir+"/*.har: the pattern matches no file")
+}
+
 func TestWhatIsNotThereIsRefusedAtOnce(t *testing.T) {
 	dir := folder(t, map[string]string{"1": sampleLog, "empty/.x": ""})
 	for path, want := range map[string]string{
