@@ -19,7 +19,7 @@ func parseAccessLog(line, host string) (Entry, error) {
 	if !ok {
 		return Entry{}, errNoLogLine
 	}
-	when, rest, ok := strings.Cut(rest, `]`)
+	when, rest, _ := strings.Cut(rest, `]`)
 	if rest, ok = strings.CutPrefix(strings.TrimPrefix(rest, " "), `"`); !ok {
 		return Entry{}, errNoLogLine
 	}
