@@ -35,7 +35,15 @@ type command struct {
 
 // commands are in the order of the help text.
 func commands() []command {
-	return []command{replayCommand, diffCommand, reportCommand, serveCommand, versionCommand, helpCommand()}
+	return []command{
+		replayCommand,
+		diffCommand,
+		reportCommand,
+		explainCommand,
+		serveCommand,
+		versionCommand,
+		helpCommand(),
+	}
 }
 
 func main() { os.Exit(run(os.Args[1:], stdio{os.Stdin, os.Stdout, os.Stderr})) }
