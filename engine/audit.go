@@ -45,7 +45,9 @@ type RecordMatch struct {
 	Severity string `json:"severity,omitempty"`
 	Target   string `json:"target,omitempty"`
 	Message  string `json:"message,omitempty"`
-	Value    string `json:"value,omitempty"`
+	// Data is the rule's logdata.
+	Data  string `json:"data,omitempty"`
+	Value string `json:"value,omitempty"`
 }
 
 // Judging returns the matches of rules that judge the exchange, each rule once:
@@ -103,6 +105,7 @@ func (m RecordMatch) line(out []byte) []byte {
 	o.optional("severity", m.Severity)
 	o.optional("target", m.Target)
 	o.optional("message", m.Message)
+	o.optional("data", m.Data)
 	o.optional("value", m.Value)
 	return o.close()
 }
@@ -141,7 +144,7 @@ func (x *Exchange) Record() Record {
 		r.Error = v.Err.Error()
 	}
 	for i, m := range v.Matches {
-		r.Rules[i] = RecordMatch{ID: m.ID, Phase: m.Phase, Severity: m.Severity, Target: m.Target, Message: m.Message, Value: m.Value}
+		r.Rules[i] = RecordMatch{ID: m.ID, Phase: m.Phase, Severity: m.Severity, Target: m.Target, Message: m.Message, Data: m.Data, Value: m.Value}
 		if m.Rule.File != "" {
 			r.Rules[i].Rule = m.Rule.String()
 		}

@@ -17,7 +17,7 @@ import (
 const (
 	exitOK   = 0
 	exitFail = 1 // it could not run, or not to its end
-	exitHit  = 2 // --fail-on found what it was to find
+	exitHit  = 2 // --fail-on found what it was to find, or a test failed
 )
 
 // stdio is where a command reads and writes.
@@ -40,6 +40,7 @@ func commands() []command {
 		diffCommand,
 		reportCommand,
 		explainCommand,
+		testCommand,
 		serveCommand,
 		versionCommand,
 		helpCommand(),

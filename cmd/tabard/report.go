@@ -182,7 +182,7 @@ type reportWriter struct {
 	out       io.Writer
 	collector verdicts.Collector
 	findings  verdicts.Findings
-	lines     verdicts.Lines // nil for the outputs that are written at the end
+	lines     verdicts.Lines  // nil for the outputs that are written at the end
 	report    verdicts.Report // what only the caller knows
 }
 
