@@ -1,8 +1,8 @@
 package replay
 
 import (
-	"bufio"
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -69,19 +69,21 @@ func openFTW(s source) (Reader, error) {
 
 // ftwEntry makes the Entry of a stage.
 func ftwEntry(in ftw.Input) (Entry, error) {
-	if in.EncodedRequest != nil {
-		r := httpReader{lines: &lineReader{r: bufio.NewReader(bytes.NewReader(in.EncodedRequest)), file: "encoded_request"}}
-		record, err := r.Next()
-		if err != nil {
-			return Entry{}, fmt.Errorf("encoded_request: %w", err)
-		}
-		return record.Entry()
+	m, err := in.Message()
+	if err != nil {
+		return Entry{}, err
 	}
-	if !isMethod(in.Method) || in.URI == "" {
-		return Entry{}, errors.New("no HTTP request: " + quoteShort(in.Method+" "+in.URI))
+	if !isMethod(m.Method) || m.Target == "" {
+		return Entry{}, errors.New("no HTTP request: " + quoteShort(m.Method+" "+m.Target))
 	}
-	e := Entry{Body: in.Data, Unknown: UnknownClient}
-	e.Request = engine.Request{Method: in.Method, Target: in.URI, Protocol: in.Version, Scheme: "http", Headers: ftwHeaders(in.AllHeaders())}
+	if len(m.Body) == 0 {
+		m.Body = nil
+	}
+	e := Entry{Body: m.Body, Trailers: ftwHeaders(m.Trailers), Unknown: UnknownClient}
+	e.Request = engine.Request{
+		Method: m.Method, Target: m.Target, Protocol: cmp.Or(m.Protocol, defaultProtocol), Scheme: cmp.Or(m.Scheme, "http"), Headers: ftwHeaders(m.Headers),
+	}
+	e.Conn.TLS = e.Request.Scheme == "https"
 	e.Request.Authority = authority(e.Request)
 	if in.Response != nil {
 		e.Status = in.Response.Status

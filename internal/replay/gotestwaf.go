@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -80,7 +81,7 @@ func placeholder(node yaml.Node) (name string, config placeConfig, err error) {
 // encoders are gotestwaf's.
 var encoders = map[string]func(string) string{
 	"Plain":      func(s string) string { return s },
-	"URL":        pathEscape,
+	"URL":        url.PathEscape,
 	"Base64":     func(s string) string { return base64.StdEncoding.EncodeToString([]byte(s)) },
 	"Base64Flat": func(s string) string { return base64.RawStdEncoding.EncodeToString([]byte(s)) },
 	"JSUnicode":  jsUnicode,
@@ -100,12 +101,6 @@ func jsUnicode(s string) string {
 func xmlEntity(s string) string {
 	return strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", "'", "&#39;", `"`, "&#34;").Replace(s)
 }
-
-// pathEscape encodes as for one segment of a path.
-func pathEscape(s string) string { return strings.ReplaceAll(curlEncode("="+s), "%24", "$") }
-
-// queryEscape encodes as for a value of a form.
-func queryEscape(s string) string { return strings.ReplaceAll(curlEncode("="+s), "%20", "+") }
 
 // goTestWAFName stands for the random names that gotestwaf makes up for each
 // request, so that a replay is the same each time.
@@ -167,7 +162,7 @@ var places = map[string]func(t *testRequest, payload string){
 	"JSONBody":           jsonBody,
 	"JSONRequest":        jsonBody,
 	"HTMLForm": func(t *testRequest, p string) {
-		t.post("application/x-www-form-urlencoded", goTestWAFName+"="+queryEscape(p))
+		t.post("application/x-www-form-urlencoded", goTestWAFName+"="+url.QueryEscape(p))
 	},
 	"HTMLMultipartForm": func(t *testRequest, p string) {
 		form := harPost{Params: []harParam{{Name: goTestWAFName, Value: p}}}
@@ -208,7 +203,7 @@ func graphQL(t *testRequest, p string) {
 		t.post("application/json", p)
 		return
 	}
-	t.Target = "/graphql?query=" + queryEscape(p)
+	t.Target = "/graphql?query=" + url.QueryEscape(p)
 }
 
 // rawRequest puts the payload wherever the settings say {{payload}}. Of a

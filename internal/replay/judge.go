@@ -47,11 +47,7 @@ type Native struct {
 
 // Judge plays an entry in one piece, as wasmhost does.
 func (n Native) Judge(_ context.Context, e Entry) Outcome {
-	x := n.Engine.Begin(conn(e))
-	v := request(x, e)
-	if e.HasResponse() && v.Action != engine.Block {
-		response(x, e)
-	}
+	x := Play(n.Engine, e)
 	o := outcome(x.End())
 	if n.Records {
 		r := x.Record()
@@ -59,6 +55,17 @@ func (n Native) Judge(_ context.Context, e Entry) Outcome {
 		o.Record = &r
 	}
 	return o
+}
+
+// Play gives an entry to an engine in one piece, as far as the request is not
+// blocked. The caller ends the exchange.
+func Play(n *engine.Engine, e Entry) *engine.Exchange {
+	x := n.Begin(conn(e))
+	v := request(x, e)
+	if e.HasResponse() && v.Action != engine.Block {
+		response(x, e)
+	}
+	return x
 }
 
 // Several gives the verdict of its first judge, and those of the others in

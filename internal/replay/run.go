@@ -11,10 +11,10 @@ const (
 	// windowPerJudge is how many entries may wait for one that takes longer:
 	// enough to keep all judges busy beside a slow entry of some hundred
 	// ordinary ones' time.
-	windowPerJudge = 256
+	windowPerJudge = 128
 	// maxBatch is how many entries a judge takes at once, which makes the cost
 	// of handing them over small; a window has room for several.
-	maxBatch = 32
+	maxBatch = 16
 	// maxInFlightBytes bounds what the window holds, since an entry may have
 	// maxEntryBytes: four of the largest, or every window of ordinary ones.
 	maxInFlightBytes = 4 * maxEntryBytes
