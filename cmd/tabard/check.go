@@ -145,18 +145,17 @@ func (o checkOptions) checkPath(p string) ([]report.Finding, error) {
 	if !info.IsDir() && slices.Contains([]string{".yaml", ".yml", ".json"}, filepath.Ext(p)) {
 		return o.checkPolicy(p)
 	}
-	root, files := p, []string{}
-	if info.IsDir() {
-		if files, err = confFiles(p); err != nil {
-			return nil, err
-		}
-		if len(files) == 0 {
-			return nil, fmt.Errorf("%s holds no .conf file", p)
-		}
-	} else {
-		root, files = filepath.Dir(p), []string{filepath.Base(p)}
+	if !info.IsDir() {
+		return o.checkFiles(filepath.Dir(p), []string{filepath.Base(p)})
 	}
-	return o.checkFiles(root, files)
+	files, err := confFiles(p)
+	if err == nil && len(files) == 0 {
+		err = fmt.Errorf("%s holds no .conf file", p)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return o.checkFiles(p, files)
 }
 
 // confFiles lists the rule files below a folder, as fs.FS names them.
