@@ -28,13 +28,20 @@ type Outcome struct {
 	// Screen is what the fast path said: hit, miss, fallback, or off when
 	// there is none.
 	Screen engine.Screened
+	// Record is what an audit line would tell, with the entry's id and time. Only
+	// Native with Records set gives it.
+	Record *engine.Record
 	// Err is an internal error; Action is then the policy's outcome for it.
 	Err error
 }
 
 // Native judges by an engine in this process. It may be used by any number of
 // goroutines.
-type Native struct{ Engine *engine.Engine }
+type Native struct {
+	Engine *engine.Engine
+	// Records has it fill Outcome.Record, which costs as much as an audit line.
+	Records bool
+}
 
 // Judge plays an entry in one piece, as wasmhost does.
 func (n Native) Judge(_ context.Context, e Entry) Outcome {
@@ -43,7 +50,13 @@ func (n Native) Judge(_ context.Context, e Entry) Outcome {
 	if e.HasResponse() && v.Action != engine.Block {
 		response(x, e)
 	}
-	return outcome(x.End())
+	o := outcome(x.End())
+	if n.Records {
+		r := x.Record()
+		r.TransactionID, r.Time = e.ID, e.Time
+		o.Record = &r
+	}
+	return o
 }
 
 // conn names the exchange after the entry.
