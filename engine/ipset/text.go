@@ -52,8 +52,10 @@ func (BadLines) Choices() []string {
 // Options say how a text is read and what its entries say if they do not say it
 // themselves. The zero Options are for a list in which every line counts.
 type Options struct {
-	// Name is what errors and Match.Source call the text, such as its path.
+	// Name is what errors call the text, such as its path.
 	Name string
+	// Source is the source of entries without one; Name when empty.
+	Source string
 	// Format is FormatList when empty.
 	Format Format
 	// Columns are those of FormatCSV.
@@ -165,6 +167,9 @@ func (b *Builder) addLine(line string, o Options, read lineReader, report *Repor
 	}
 	if r.category == "" {
 		r.category = o.Category
+	}
+	if r.source == "" {
+		r.source = o.Source
 	}
 	if r.source == "" {
 		r.source = o.Name
