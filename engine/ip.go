@@ -2,7 +2,6 @@ package engine
 
 import (
 	"net/netip"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -93,11 +92,11 @@ func decide(uses []ipUse, client netip.Addr, now time.Time) (d ipset.Decision) {
 // refusedPlace says why an address is refused for where it is, or "".
 func refusedPlace(ip *IP, g Geo) string {
 	switch {
-	case g.Country != "" && slices.Contains(ip.BlockCountries, g.Country):
+	case g.Country != "" && contains(ip.BlockCountries, g.Country):
 		return "country " + g.Country
-	case len(ip.OnlyCountries) > 0 && !slices.Contains(ip.OnlyCountries, g.Country):
+	case len(ip.OnlyCountries) > 0 && !contains(ip.OnlyCountries, g.Country):
 		return "country " + choose(g.Country == "", "unknown", g.Country)
-	case g.ASN != 0 && slices.Contains(ip.BlockASNs, asnText(g.ASN)):
+	case g.ASN != 0 && contains(ip.BlockASNs, asnText(g.ASN)):
 		return "network " + asnText(g.ASN)
 	case ip.BlockAnonymous && g.Anonymous:
 		return "anonymizing network"

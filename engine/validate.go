@@ -39,9 +39,7 @@ func (p *Policy) validate() error {
 		return err
 	}
 	checks := crsChecks(p.CRS)
-	checks = append(checks, clientAddressChecks(p.ClientAddress)...)
-	checks = append(checks, geoChecks(p.Geo)...)
-	checks = append(checks, ipSetChecks(p.IPSets)...)
+	checks = append(checks, p.addressChecks())
 	checks = append(checks, check{p.ShadowSample < 0, "shadow_sample", "must be 1 or more", "1000 compares one hit in a thousand"})
 	checks = append(checks, blockResponseChecks(p.BlockResponse)...)
 	checks = append(checks, redactChecks(p.Redact)...)
@@ -50,7 +48,6 @@ func (p *Policy) validate() error {
 		ResponseBody: &p.ResponseBody, ContentTypes: p.ContentTypes, JWT: &p.JWT, IP: &p.IP,
 	})...)
 	checks = append(checks, routesChecks(p.Routes)...)
-	checks = append(checks, ipUseChecks(p)...)
 	for _, c := range checks {
 		if c.bad {
 			return p.errorAt(c.path, c.path+" "+c.msg, c.hint)
@@ -183,7 +180,7 @@ func partChecks(prefix string, r Route) []check {
 		checks = append(checks, check{r.JWT.MaxBytes < 0 || r.JWT.MaxBytes > maxTokenBytes, join(prefix, "jwt.max_bytes"), "must be between 1 and 65536", ""})
 	}
 	if r.IP != nil {
-		checks = append(checks, ipChecks(join(prefix, "ip"), *r.IP)...)
+		checks = append(checks, ipChecks(join(prefix, "ip"), *r.IP))
 	}
 	return checks
 }

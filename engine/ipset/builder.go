@@ -1,11 +1,9 @@
 package ipset
 
 import (
-	"cmp"
-	"iter"
 	"math"
 	"net/netip"
-	"slices"
+	"sort"
 	"strconv"
 	"time"
 )
@@ -125,27 +123,49 @@ func (b *Builder) text(s string) uint32 {
 // counts once, with the higher score; of equal scores with the later expiry. The
 // Builder must not be used afterwards.
 func (b *Builder) Set() *Set {
-	s := &Set{kinds: slices.Clip(b.kinds), texts: slices.Clip(b.texts)}
-	slices.SortFunc(b.v4, func(x, y entry4) int {
-		return cmp.Or(cmp.Compare(x.start, y.start), b.compareTails(x.tail, y.tail))
-	})
-	slices.SortFunc(b.v6, func(x, y entry6) int {
-		return cmp.Or(cmp.Compare(x.start.high, y.start.high), cmp.Compare(x.start.low, y.start.low), b.compareTails(x.tail, y.tail))
-	})
-	b.v4 = slices.CompactFunc(b.v4, func(x, y entry4) bool { return x.start == y.start && x.tail.bits() == y.tail.bits() })
-	b.v6 = slices.CompactFunc(b.v6, func(x, y entry6) bool { return x.start == y.start && x.tail.bits() == y.tail.bits() })
+	s := &Set{kinds: b.kinds, texts: b.texts}
+	// sort.Sort is slower than slices.SortFunc, and its code is there once for
+	// both kinds of entries.
+	sort.Sort(byStart4{b})
+	sort.Sort(byStart6{b})
 	s.v4, s.v6 = newTable4(b.v4), newTable6(b.v6)
 	return s
 }
 
-// compareTails puts the shorter prefix first and, of equal ones, the one that
-// is to stay.
-func (b *Builder) compareTails(x, y tail) int {
-	if x == y || x.bits() != y.bits() {
-		return cmp.Compare(x.bits(), y.bits())
+// byStart4 sorts IPv4 entries.
+type byStart4 struct{ *Builder }
+
+func (s byStart4) Len() int      { return len(s.v4) }
+func (s byStart4) Swap(i, j int) { s.v4[i], s.v4[j] = s.v4[j], s.v4[i] }
+func (s byStart4) Less(i, j int) bool {
+	x, y := s.v4[i], s.v4[j]
+	return x.start < y.start || x.start == y.start && s.before(x.tail, y.tail)
+}
+
+// byStart6 sorts IPv6 entries.
+type byStart6 struct{ *Builder }
+
+func (s byStart6) Len() int      { return len(s.v6) }
+func (s byStart6) Swap(i, j int) { s.v6[i], s.v6[j] = s.v6[j], s.v6[i] }
+func (s byStart6) Less(i, j int) bool {
+	x, y := s.v6[i], s.v6[j]
+	return x.start.less(y.start) || x.start == y.start && s.before(x.tail, y.tail)
+}
+
+// before puts the shorter prefix first and, of equal ones, the one that is to
+// stay.
+func (b *Builder) before(x, y tail) bool {
+	if x.bits() != y.bits() {
+		return x.bits() < y.bits()
 	}
 	p, q := b.kinds[x.kind()], b.kinds[y.kind()]
-	return cmp.Or(cmp.Compare(q.score, p.score), cmp.Compare(lasts(q), lasts(p)), cmp.Compare(x.kind(), y.kind()))
+	if p.score != q.score {
+		return p.score > q.score
+	}
+	if lasts(p) != lasts(q) {
+		return lasts(p) > lasts(q)
+	}
+	return x.kind() < y.kind()
 }
 
 // lasts is how long an entry lasts.
@@ -156,23 +176,31 @@ func lasts(k kind) int64 {
 	return k.expires
 }
 
-func newTable4(entries []entry4) table4 {
-	n, width := len(entries), indexBits(len(entries))
-	t := table4{entries: slices.Clip(slices.Clone(entries)), shift: 32 - width}
-	t.index = newIndex(n, 1<<width, func(i int) int { return int(entries[i].start >> t.shift) })
-	for i, around := range nesting(n, func(i, j int) bool { return entries[i].holds(entries[j].start) }) {
-		t.entries[i].around = around
+func newTable4(sorted []entry4) table4 {
+	entries := make([]entry4, 0, len(sorted))
+	for i, e := range sorted {
+		if i == 0 || e.start != sorted[i-1].start || e.tail.bits() != sorted[i-1].tail.bits() {
+			entries = append(entries, e)
+		}
 	}
+	n, width := len(entries), indexBits(len(entries))
+	t := table4{entries: entries, shift: 32 - width}
+	t.index = newIndex(n, 1<<width, func(i int) int { return int(entries[i].start >> t.shift) })
+	nest(n, func(i, j int) bool { return entries[i].holds(entries[j].start) }, func(i int, around int32) { entries[i].around = around })
 	return t
 }
 
-func newTable6(entries []entry6) table6 {
-	n, width := len(entries), indexBits(len(entries))
-	t := table6{entries: slices.Clip(slices.Clone(entries)), shift: 61 - width}
-	t.index = newIndex(n, 2+1<<width, func(i int) int { return index6(entries[i].start.high, t.shift) })
-	for i, around := range nesting(n, func(i, j int) bool { return entries[i].holds(entries[j].start) }) {
-		t.entries[i].around = around
+func newTable6(sorted []entry6) table6 {
+	entries := make([]entry6, 0, len(sorted))
+	for i, e := range sorted {
+		if i == 0 || e.start != sorted[i-1].start || e.tail.bits() != sorted[i-1].tail.bits() {
+			entries = append(entries, e)
+		}
 	}
+	n, width := len(entries), indexBits(len(entries))
+	t := table6{entries: entries, shift: 61 - width}
+	t.index = newIndex(n, 2+1<<width, func(i int) int { return index6(entries[i].start.high, t.shift) })
+	nest(n, func(i, j int) bool { return entries[i].holds(entries[j].start) }, func(i int, around int32) { entries[i].around = around })
 	return t
 }
 
@@ -189,24 +217,20 @@ func newIndex(n, buckets int, bucketOf func(i int) int) []int32 {
 	return index
 }
 
-// nesting goes over n sorted prefixes and gives for each the shortest one around
-// it, or -1. Prefixes are nested or apart, so that those around one are those
-// that are still open when it comes.
-func nesting(n int, holds func(outer, inner int) bool) iter.Seq2[int, int32] {
-	return func(yield func(int, int32) bool) {
-		var open []int32
-		for i := range n {
-			for len(open) > 0 && !holds(int(open[len(open)-1]), i) {
-				open = open[:len(open)-1]
-			}
-			around := int32(-1)
-			if len(open) > 0 {
-				around = open[len(open)-1]
-			}
-			open = append(open, int32(i))
-			if !yield(i, around) {
-				return
-			}
+// nest goes over n sorted prefixes and gives for each the shortest one around it,
+// or -1. Prefixes are nested or apart, so that those around one are those that
+// are still open when it comes.
+func nest(n int, holds func(outer, inner int) bool, set func(i int, around int32)) {
+	var open []int32
+	for i := range n {
+		for len(open) > 0 && !holds(int(open[len(open)-1]), i) {
+			open = open[:len(open)-1]
 		}
+		around := int32(-1)
+		if len(open) > 0 {
+			around = open[len(open)-1]
+		}
+		set(i, around)
+		open = append(open, int32(i))
 	}
 }

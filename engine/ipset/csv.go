@@ -172,7 +172,7 @@ func readSpamhaus(line string) (r record, ok bool, f *fault) {
 	if prefix.Type != gjson.String {
 		return r, false, &fault{0, "the object has no text with the name cidr"}
 	}
-	if r.prefix, ok, f = prefixAt(prefix.Str, prefix.Index); f != nil {
+	if r.prefix, f = prefixAt(prefix.Str, prefix.Index); f != nil {
 		return r, false, f
 	}
 	if id := object.Get("sblid").String(); id != "" {

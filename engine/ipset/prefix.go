@@ -119,12 +119,12 @@ func lastOf(p netip.Prefix) netip.Addr {
 }
 
 // prefixAt reads a prefix that stands at a place of its line.
-func prefixAt(text string, at int) (netip.Prefix, bool, *fault) {
+func prefixAt(text string, at int) (netip.Prefix, *fault) {
 	p, err := ParsePrefix(text)
 	if err != nil {
-		return p, false, &fault{at, err.Error()}
+		return p, &fault{at, err.Error()}
 	}
-	return p, true, nil
+	return p, nil
 }
 
 func hasZone(text string) error {

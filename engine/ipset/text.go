@@ -322,7 +322,7 @@ func readIpsum(line string) (r record, ok bool, f *fault) {
 		return r, false, nil
 	}
 	address, count := cutWord(line)
-	if r.prefix, ok, f = prefixAt(address, len(line)-len(strings.TrimLeft(line, " \t"))); f != nil {
+	if r.prefix, f = prefixAt(address, len(line)-len(strings.TrimLeft(line, " \t"))); f != nil {
 		return r, false, f
 	}
 	count = strings.TrimLeft(count, " \t")
