@@ -3,6 +3,7 @@ module tabard
 go 1.26.0
 
 require (
+	filippo.io/nistec v0.0.4
 	github.com/corazawaf/coraza-coreruleset/v4 v4.25.0
 	github.com/corazawaf/coraza/v3 v3.8.1
 	github.com/corazawaf/libinjection-go v0.3.3
@@ -18,6 +19,7 @@ require (
 	github.com/tidwall/gjson v1.18.0
 	go.yaml.in/yaml/v3 v3.0.6
 	golang.org/x/net v0.62.0
+	mvdan.cc/sh/v3 v3.14.1
 	rsc.io/binaryregexp v0.2.0
 )
 

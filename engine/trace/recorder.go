@@ -99,13 +99,14 @@ func apply(e *event, fields []debuglog.ContextField) *event {
 // event holds the fields of an event that matter; without a trace it is
 // dropped.
 type event struct {
-	trace       *Trace
-	tx          string
-	rule, phase int
-	chained     bool
-	key, arg    string
-	skipAfter   string
-	variable    string
+	trace            *Trace
+	tx               string
+	rule, phase      int
+	chained          bool
+	key, arg         string
+	skipAfter, value string
+	field            int
+	variable         string
 }
 
 // Msg hands the event over.
@@ -131,6 +132,8 @@ func (e *event) Str(key, value string) debuglog.Event {
 		e.key = value
 	case "skip_after":
 		e.skipAfter = value
+	case "value":
+		e.value = value
 	}
 	return e
 }
@@ -144,6 +147,8 @@ func (e *event) Int(key string, n int) debuglog.Event {
 		e.chained = true
 	case "phase":
 		e.phase = n
+	case "field":
+		e.field = n
 	}
 	return e
 }

@@ -45,6 +45,9 @@ type Test struct {
 	Matched bool
 	// Part is where in Value the operator matched, when that can be told.
 	Part Span
+	// Captured is what a rule with the action capture keeps as TX:0: the part
+	// that matched or, of @detectSQLi, the fingerprint of the injection.
+	Captured string
 }
 
 // Span is a stretch of a value. The zero Span is none.
@@ -148,7 +151,7 @@ func (p *parts) link(l *seclang.Link, r run) Link {
 // test finds out which of the variable's values a try was about: Coraza's
 // events tell what the transformations have made of it only.
 func (p *parts) test(l *seclang.Link, target seclang.Target, values []value, used []bool, one try) Test {
-	t := Test{Target: target, Value: one.arg, Matched: one.matched, Key: one.key}
+	t := Test{Target: target, Value: one.arg, Matched: one.matched, Key: one.key, Captured: one.captured}
 	if one.matched && l.Operator != nil {
 		t.Part = p.span(l.Operator, one.arg)
 	}

@@ -17,6 +17,7 @@ type Trace struct {
 	variables map[string]collection.Collection
 	phase     int
 	key       string // of the match whose event comes next
+	captured  string // what the operator whose event comes next has captured
 	fired     int    // the rule that matched last
 	tx        map[string]string
 	changed   bool // a match may have changed TX since tx was read
@@ -45,9 +46,10 @@ type value struct{ key, text string }
 // try is one use of the operator, on a transformed value. key is known of a
 // match only.
 type try struct {
-	arg     string
-	matched bool
-	key     string
+	arg      string
+	matched  bool
+	key      string
+	captured string
 }
 
 // skip is a rule that did not run.
@@ -71,6 +73,10 @@ func (t *Trace) add(e *event, msg string) {
 		t.begin(e)
 	case "Expanding arguments for rule":
 		t.look(e)
+	case "Capturing field":
+		if e.field == 0 {
+			t.captured = e.value
+		}
 	case "Matching rule":
 		t.key = e.key
 	case "Evaluating operator: MATCH":
@@ -133,7 +139,8 @@ func (t *Trace) try(e *event, matched bool) {
 	if r == nil || len(r.looks) == 0 {
 		return
 	}
-	one := try{arg: e.arg, matched: matched}
+	one := try{arg: e.arg, matched: matched, captured: t.captured}
+	t.captured = ""
 	if matched {
 		one.key, r.matched, t.changed = t.key, true, true
 	}

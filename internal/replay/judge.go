@@ -31,6 +31,8 @@ type Outcome struct {
 	// Record is what an audit line would tell, with the entry's id and time. Only
 	// Native with Records set gives it.
 	Record *engine.Record
+	// Others are the verdicts of the further judges of Several.
+	Others []Outcome
 	// Err is an internal error; Action is then the policy's outcome for it.
 	Err error
 }
@@ -45,16 +47,36 @@ type Native struct {
 
 // Judge plays an entry in one piece, as wasmhost does.
 func (n Native) Judge(_ context.Context, e Entry) Outcome {
-	x := n.Engine.Begin(conn(e))
-	v := request(x, e)
-	if e.HasResponse() && v.Action != engine.Block {
-		response(x, e)
-	}
+	x := Play(n.Engine, e)
 	o := outcome(x.End())
 	if n.Records {
 		r := x.Record()
 		r.TransactionID, r.Time = e.ID, e.Time
 		o.Record = &r
+	}
+	return o
+}
+
+// Play gives an entry to an engine in one piece, as far as the request is not
+// blocked. The caller ends the exchange.
+func Play(n *engine.Engine, e Entry) *engine.Exchange {
+	x := n.Begin(conn(e))
+	v := request(x, e)
+	if e.HasResponse() && v.Action != engine.Block {
+		response(x, e)
+	}
+	return x
+}
+
+// Several gives the verdict of its first judge, and those of the others in
+// Outcome.Others.
+type Several []Judge
+
+// Judge asks each judge in turn.
+func (s Several) Judge(ctx context.Context, e Entry) Outcome {
+	o := s[0].Judge(ctx, e)
+	for _, j := range s[1:] {
+		o.Others = append(o.Others, j.Judge(ctx, e))
 	}
 	return o
 }
