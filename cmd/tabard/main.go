@@ -41,6 +41,7 @@ func commands() []command {
 		replayCommand,
 		diffCommand,
 		reportCommand,
+		checkCommand,
 		explainCommand,
 		testCommand,
 		serveCommand,
