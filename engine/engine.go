@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"net/netip"
 	"slices"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -12,6 +13,7 @@ import (
 	"github.com/corazawaf/coraza/v3/debuglog"
 	"github.com/corazawaf/coraza/v3/experimental/plugins/plugintypes"
 
+	"tabard/engine/operators"
 	"tabard/engine/screen"
 )
 
@@ -25,6 +27,9 @@ type Engine struct {
 	reports  *reports
 	late     bool
 	watcher  Watcher
+	clients  clientFinder
+	geo      func(netip.Addr) Geo // nil: the headers that the policy names
+	sets     []*addressSet
 
 	hits, disagreements atomic.Uint64
 }
@@ -38,6 +43,8 @@ type variant struct {
 	inputs []screen.TXVar
 	// tokens is nil where tokens are not looked at.
 	tokens *tokenRules
+	// uses are the address sets that the route asks.
+	uses []ipUse
 }
 
 // Option changes what an Engine takes from its surroundings.
@@ -76,12 +83,16 @@ func New(policy Policy, rules fs.FS, opts ...Option) (*Engine, error) {
 	if err := policy.validate(); err != nil {
 		return nil, err
 	}
-	e := &Engine{policy: policy, redactor: newRedactor(slices.Concat(policy.Redact, policy.tokenSecrets())), now: time.Now, newID: randomID, reports: &reports{}}
+	e := &Engine{policy: policy, redactor: newRedactor(slices.Concat(policy.Redact, policy.tokenSecrets())), now: time.Now, newID: randomID, reports: &reports{}, clients: newClientFinder(policy.ClientAddress)}
 	for _, opt := range opts {
 		opt(e)
 	}
 	all := policy.variants()
-	c := compiler{policy: &policy, rules: rules, uses: familiesOf(all), sets: map[string]*ruleset{}, warn: e.reports.add, watcher: e.watcher}
+	sets, err := e.loadSets(rules)
+	if err != nil {
+		return nil, err
+	}
+	c := compiler{policy: &policy, rules: sharedFS{FS: rules, made: new(operators.Shared)}, uses: familiesOf(all), sets: map[string]*ruleset{}, warn: e.reports.add, watcher: e.watcher}
 	for _, s := range all {
 		set, err := c.compile(s)
 		if err != nil {
@@ -91,18 +102,37 @@ func New(policy Policy, rules fs.FS, opts ...Option) (*Engine, error) {
 		if err != nil {
 			return nil, err
 		}
-		e.variants = append(e.variants, variant{settings: s, rules: set, inputs: ruleVariables(s), tokens: tokens})
+		uses, err := sets.uses(s.ip, s.ipPath)
+		if err != nil {
+			return nil, err
+		}
+		e.variants = append(e.variants, variant{settings: s, rules: set, inputs: ruleVariables(s), tokens: tokens, uses: uses})
 	}
+	e.sets = sets.all
 	if !e.late {
 		e.Warm()
 	}
 	return e, nil
 }
 
+// loadSets makes the sets of ip_sets and reports the lines that they leave out.
+func (e *Engine) loadSets(rules fs.FS) (*setLoader, error) {
+	l := newSetLoader(&e.policy, rules, e.now())
+	if err := l.named(); err != nil {
+		return nil, err
+	}
+	for _, s := range l.all {
+		if now := s.current.Load(); now != nil && now.report.Bad > 0 {
+			e.reports.add("the address set " + s.Name + " leaves out " + strconv.Itoa(now.report.Bad) + " bad lines; the first: " + now.report.FirstBad.Error())
+		}
+	}
+	return l, nil
+}
+
 // ruleVariables are the TX variables through which rules/ sees the settings.
 func ruleVariables(s settings) []screen.TXVar {
 	values := [len(settingInputs)]string{
-		s.route, strings.Join(s.contentTypes, " "), choose(s.ip.empty(), "off", "on"),
+		s.route, strings.Join(s.contentTypes, " "),
 	}
 	out := make([]screen.TXVar, len(values))
 	for i, v := range values {

@@ -32,14 +32,15 @@ const (
 const defaultShadowSample = 1000
 
 // TX variables that the engine sets: those of the settings, those of the
-// connection, and one before phase 2.
+// connection, those of the client's address (addressInputs), and one before
+// phase 2.
 var (
-	settingInputs     = [...]string{"tabard_route", "tabard_mime", "tabard_ip"}
+	settingInputs     = [...]string{"tabard_route", "tabard_mime"}
 	connectionInputs  = [...]string{"tabard_proxy_route", "tabard_tls", "tabard_scheme", "tabard_grpc"}
 	bodyBytesVariable = "tabard_body_bytes"
 )
 
-const maxInputs = len(settingInputs) + len(connectionInputs)
+const maxInputs = len(settingInputs) + len(connectionInputs) + len(addressInputs)
 
 // screener is a rule set's screener while it is trusted.
 type screener struct {
@@ -139,7 +140,7 @@ func (c *compiler) compileScreener(tokens []tokenName, directives []seclang.Dire
 		c.warn("the screener is off: " + c.translate(errs[0]).Error())
 		return nil
 	}
-	inputs := slices.Concat(settingInputs[:], connectionInputs[:], []string{bodyBytesVariable})
+	inputs := slices.Concat(settingInputs[:], connectionInputs[:], addressInputs[:], []string{bodyBytesVariable})
 	for _, t := range tokens {
 		inputs = append(inputs, t.name)
 	}
