@@ -28,9 +28,13 @@ input; of a folder all files below it are read but hidden ones; gzip is undone.
 
   --policy FILE    the policy; files that it names are looked for beside it, then
                    below the folder that TABARD_RULES names, then among the
-                   built-in rules. Without it: CRS at paranoia level 1, blocking
+                   built-in rules. Without it: CRS at paranoia level 1 with the
+                   profile api, blocking
+  --profile P      api or crs: replaces the policy's profile; crs is plain CRS
   --json           one object a request, in the order of the input, instead of the
                    summary: id, verdict, status, phase, score, rules, screen
+  --by source      also count by the keys source and label of ndjson entries, for
+                   collections of harmless and hostile requests
   --fail-on V      exit with 2 when a request got the verdict V: block, or detect
                    for both detect and block
   --format F       har, ndjson, log or http; without it each file's content tells
@@ -46,8 +50,9 @@ input; of a folder all files below it are read but hidden ones; gzip is undone.
 Formats:
   har     HTTP Archive 1.1 and 1.2, as browsers export it
   ndjson  one JSON object a line: id, method, path, headers [["name","value"],...],
-          body_b64, and when known client_ip, scheme, response {status, headers,
-          body_b64}. A header's code points up to U+00FF are bytes (Latin-1)
+          body_b64 or body (text), and when known client_ip, scheme, response
+          {status, headers, body_b64}, source, label. A header's code points up to
+          U+00FF are bytes (Latin-1)
   log     access logs of nginx and Apache, common or combined. A log knows few
           headers and no body: its requests get a Host, and a POST, PUT or PATCH
           a Content-Length of 0, and the summary says what was not known
@@ -60,10 +65,10 @@ read. Exit codes: 0 done; 1 not done, or not to the end; 2 --fail-on.`,
 
 // replayOptions are the flags.
 type replayOptions struct {
-	policy, engine, module, failOn, screen string
-	json                                   bool
-	sources                                replay.Options
-	paths                                  []string
+	policy, engine, module, failOn, screen, profile, by string
+	json                                                bool
+	sources                                             replay.Options
+	paths                                               []string
 }
 
 func parseReplay(args []string) (replayOptions, error) {
@@ -73,6 +78,8 @@ func parseReplay(args []string) (replayOptions, error) {
 	f.StringVar(&o.engine, "engine", "native", "")
 	f.StringVar(&o.module, "module", "", "")
 	f.StringVar(&o.screen, "screen", "", "")
+	f.StringVar(&o.profile, "profile", "", "")
+	f.StringVar(&o.by, "by", "", "")
 	f.StringVar(&o.failOn, "fail-on", "", "")
 	f.BoolVar(&o.json, "json", false, "")
 	f.StringVar(&o.sources.Host, "host", "", "")
@@ -88,6 +95,12 @@ func parseReplay(args []string) (replayOptions, error) {
 		return o, fmt.Errorf("--fail-on cannot be %q: use block or detect", o.failOn)
 	case o.screen != "" && !slices.Contains(engine.ScreenMode("").Choices(), o.screen):
 		return o, fmt.Errorf("--screen cannot be %q: use on, off or shadow", o.screen)
+	case o.profile != "" && !slices.Contains(engine.Profile("").Choices(), o.profile):
+		return o, fmt.Errorf("--profile cannot be %q: use api or crs", o.profile)
+	case o.by != "" && o.by != "source":
+		return o, fmt.Errorf("--by cannot be %q: use source", o.by)
+	case o.by != "" && o.json:
+		return o, errors.New("--by is a part of the summary, which --json leaves out: use one of them")
 	case len(o.paths) == 0:
 		return o, errors.New("nothing to read: name files or folders, or - for standard input")
 	}
@@ -104,7 +117,7 @@ func runReplay(args []string, io stdio) (int, error) {
 	if err != nil {
 		return exitFail, err
 	}
-	if err := policy.setScreen(engine.ScreenMode(o.screen)); err != nil {
+	if err := errors.Join(policy.setScreen(engine.ScreenMode(o.screen)), policy.setProfile(engine.Profile(o.profile))); err != nil {
 		return exitFail, err
 	}
 	traffic, err := replay.Open(o.paths, o.sources)
@@ -118,7 +131,7 @@ func runReplay(args []string, io stdio) (int, error) {
 	if err != nil {
 		return exitFail, err
 	}
-	r := replayRun{options: o, io: io, out: bufio.NewWriter(io.out), start: time.Now()}
+	r := replayRun{options: o, io: io, out: bufio.NewWriter(io.out), start: time.Now(), summary: replay.Summary{BySource: o.by != ""}}
 	if !o.json || !isTerminal(io.out) {
 		r.bar = newProgress(io.err, traffic)
 	}
@@ -128,7 +141,7 @@ func runReplay(args []string, io stdio) (int, error) {
 	if errors.Is(err, context.Canceled) {
 		err = fmt.Errorf("interrupted; requests done: %d", r.summary.Requests)
 	}
-	return r.finish(policy.name, err)
+	return r.finish(policy.title(), err)
 }
 
 // judges returns one judge a core and what ends them.

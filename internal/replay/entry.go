@@ -30,6 +30,9 @@ type Entry struct {
 	Trailers engine.Headers
 	// Response is nil when the source has none.
 	Response *Response
+	// Source and Label say where the entry was collected and what it is, such as
+	// benign, when the source tells.
+	Source, Label string
 	// Unknown says what the source does not tell.
 	Unknown Unknown
 

@@ -2,6 +2,7 @@ package replay
 
 import (
 	"context"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -126,6 +127,40 @@ broken entries, without a verdict: 1
 sources that could not be read to their end: 1
 verdicts made by an internal error: 1
 `, b.String())
+}
+
+func TestTheSummaryCountsBySourceWhenAsked(t *testing.T) {
+	s := Summary{BySource: true}
+	for _, r := range []Result{
+		{Outcome: Outcome{Action: engine.Pass}, Entry: Entry{Source: "shop", Label: "benign"}},
+		{Outcome: Outcome{Action: engine.Block}, Entry: Entry{Source: "list", Label: "malicious"}},
+		{Outcome: Outcome{Action: engine.Detect}, Entry: Entry{Source: "list", Label: "malicious"}},
+		{Outcome: Outcome{Action: engine.Block}, Entry: Entry{Source: "blog", Label: "benign"}},
+		{Outcome: Outcome{Action: engine.Pass}},
+	} {
+		s.Add(r)
+	}
+	var b strings.Builder
+	require.NoError(t, s.Write(&b))
+	require.Contains(t, b.String(), `
+source                   label         requests   blocked
+(none)                   (none)               1         0   0.0 %
+blog                     benign               1         1 100.0 %
+shop                     benign               1         0   0.0 %
+list                     malicious            2         1  50.0 %
+all                      (none)               1         0   0.0 %
+all                      benign               2         1  50.0 %
+all                      malicious            2         1  50.0 %
+`)
+}
+
+func TestMadeUpSourcesAreCountedTogether(t *testing.T) {
+	s := Summary{BySource: true}
+	for i := range maxGroups + 10 {
+		s.Add(Result{Outcome: Outcome{Action: engine.Pass}, Entry: Entry{Source: strconv.Itoa(i)}})
+	}
+	require.Len(t, s.groups, maxGroups+1)
+	require.Equal(t, 10, s.groups[group{"(others)", "(others)"}].requests)
 }
 
 func TestTheSummaryOfNothingIsShort(t *testing.T) {

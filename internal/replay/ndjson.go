@@ -17,10 +17,12 @@ import (
 //	{"id": "a1", "method": "POST", "path": "/login?next=%2F",
 //	 "headers": [["Host", "shop.example"], ["Cookie", "sid=1"]], "body_b64": "dT0x",
 //	 "client_ip": "192.0.2.7", "scheme": "https",
-//	 "response": {"status": 200, "headers": [["Content-Type", "text/html"]], "body_b64": ""}}
+//	 "response": {"status": 200, "headers": [["Content-Type", "text/html"]], "body_b64": ""},
+//	 "source": "shop", "label": "benign"}
 //
-// Only method and path are needed; other keys are not looked at. Method, path
-// and headers are Latin-1, see latin1. The request is taken for HTTP/1.1, and
+// Only method and path are needed; other keys are not looked at. A body of text
+// may be written as "body" in place of body_b64. Method, path and headers are
+// Latin-1, see latin1. The request is taken for HTTP/1.1, and
 // for http when there is no scheme.
 type ndjsonReader struct{ lines *lineReader }
 
@@ -30,6 +32,9 @@ type ndjsonEntry struct {
 	Path     string          `json:"path"`
 	Headers  headerPairs     `json:"headers"`
 	Body     string          `json:"body_b64"`
+	Text     string          `json:"body"`
+	Source   string          `json:"source"`
+	Label    string          `json:"label"`
 	ClientIP string          `json:"client_ip"`
 	Scheme   string          `json:"scheme"`
 	Response *struct {
@@ -80,7 +85,7 @@ func parseNDJSON(line []byte, at Position) (Entry, error) {
 	if n.Method == "" || n.Path == "" {
 		return Entry{}, errors.New("an entry needs method and path")
 	}
-	e := Entry{ID: idText(n.ID), Position: at, bytes: len(line)}
+	e := Entry{ID: idText(n.ID), Position: at, Source: n.Source, Label: n.Label, bytes: len(line)}
 	if e.ID == "" {
 		e.ID = at.id()
 	}
@@ -102,6 +107,12 @@ func parseNDJSON(line []byte, at Position) (Entry, error) {
 	e.Request.Authority = e.Request.Headers.Get("host")
 	if e.Body, err = decodeBase64(n.Body); err != nil {
 		return Entry{}, fmt.Errorf("body_b64: %w", err)
+	}
+	if n.Text != "" {
+		if n.Body != "" {
+			return Entry{}, errors.New("an entry has either body or body_b64")
+		}
+		e.Body = []byte(n.Text)
 	}
 	if n.Response == nil {
 		return e, nil

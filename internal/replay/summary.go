@@ -15,6 +15,9 @@ import (
 // Summary counts the results of a run by verdict, rule and route. Its size
 // depends on the policy and not on the traffic. It is for one goroutine.
 type Summary struct {
+	// BySource also counts by Source and Label of the entries, up to maxGroups
+	// pairs of them.
+	BySource bool
 	// Requests is the number of entries with a verdict.
 	Requests int
 	// Broken counts the entries that could not be read.
@@ -27,8 +30,18 @@ type Summary struct {
 	verdicts map[engine.Action]int
 	rules    map[int]*ruleCount
 	routes   map[string]map[engine.Action]int
+	groups   map[group]*groupCount
 	unknown  [len(unknownTexts)]int
 }
+
+// group is where entries come from and what they are said to be.
+type group struct{ source, label string }
+
+type groupCount struct{ requests, blocked int }
+
+// maxGroups is more than any collection has; entries of further pairs are
+// counted together, so that a file of made-up names does not fill the memory.
+const maxGroups = 1000
 
 type ruleCount struct {
 	requests, blocked int
@@ -65,6 +78,9 @@ func (s *Summary) Add(r Result) {
 	for _, id := range o.Rules {
 		s.addRule(id, o)
 	}
+	if s.BySource {
+		s.addGroup(group{cmp.Or(r.Entry.Source, "(none)"), cmp.Or(r.Entry.Label, "(none)")}, o)
+	}
 	for i := range s.unknown {
 		if r.Entry.Unknown&(1<<i) != 0 {
 			s.unknown[i]++
@@ -86,6 +102,22 @@ func (s *Summary) addRule(id int, o Outcome) {
 	}
 }
 
+func (s *Summary) addGroup(g group, o Outcome) {
+	if s.groups == nil {
+		s.groups = map[group]*groupCount{}
+	}
+	if s.groups[g] == nil && len(s.groups) >= maxGroups {
+		g = group{"(others)", "(others)"}
+	}
+	if s.groups[g] == nil {
+		s.groups[g] = &groupCount{}
+	}
+	s.groups[g].requests++
+	if o.Action == engine.Block {
+		s.groups[g].blocked++
+	}
+}
+
 // actions are in the order of a summary.
 var actions = []engine.Action{engine.Block, engine.Detect, engine.Pass}
 
@@ -97,6 +129,7 @@ func (s *Summary) Write(w io.Writer) error {
 		fmt.Fprintf(b, "%-8s %9d %7s\n", a, s.verdicts[a], share(s.verdicts[a], s.Requests))
 	}
 	fmt.Fprintf(b, "%-8s %9d\n", "all", s.Requests)
+	s.writeGroups(b)
 	s.writeRules(b)
 	s.writeRoutes(b)
 	s.writeNotes(b)
@@ -108,6 +141,40 @@ func share(n, all int) string {
 		return "-"
 	}
 	return fmt.Sprintf("%.1f %%", 100*float64(n)/float64(all))
+}
+
+// writeGroups lists sources by label, and each label's sum: the share of
+// harmless requests that were blocked is the rate of false positives, that of
+// hostile ones the rate of detection.
+func (s *Summary) writeGroups(w io.Writer) {
+	if len(s.groups) == 0 {
+		return
+	}
+	fmt.Fprintf(w, "\n%-24s %-12s %9s %9s\n", "source", "label", "requests", "blocked")
+	sums := map[group]*groupCount{}
+	for _, g := range sortedGroups(s.groups) {
+		n := s.groups[g]
+		writeGroup(w, g, *n)
+		all := group{"all", g.label}
+		if sums[all] == nil {
+			sums[all] = &groupCount{}
+		}
+		sums[all].requests += n.requests
+		sums[all].blocked += n.blocked
+	}
+	for _, g := range sortedGroups(sums) {
+		writeGroup(w, g, *sums[g])
+	}
+}
+
+func sortedGroups(m map[group]*groupCount) []group {
+	return slices.SortedFunc(maps.Keys(m), func(a, b group) int {
+		return cmp.Or(strings.Compare(a.label, b.label), strings.Compare(a.source, b.source))
+	})
+}
+
+func writeGroup(w io.Writer, g group, n groupCount) {
+	fmt.Fprintf(w, "%-24s %-12s %9d %9d %7s\n", g.source, g.label, n.requests, n.blocked, share(n.blocked, n.requests))
 }
 
 // writeRules lists the rules that matched, the most frequent first.
