@@ -35,7 +35,7 @@ type command struct {
 
 // commands are in the order of the help text.
 func commands() []command {
-	return []command{replayCommand, serveCommand, versionCommand, helpCommand()}
+	return []command{replayCommand, diffCommand, explainCommand, serveCommand, versionCommand, helpCommand()}
 }
 
 func main() { os.Exit(run(os.Args[1:], stdio{os.Stdin, os.Stdout, os.Stderr})) }

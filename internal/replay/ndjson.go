@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/netip"
 	"strings"
+	"time"
 
 	"tabard/engine"
 )
@@ -16,9 +17,9 @@ import (
 //
 //	{"id": "a1", "method": "POST", "path": "/login?next=%2F",
 //	 "headers": [["Host", "shop.example"], ["Cookie", "sid=1"]], "body_b64": "dT0x",
-//	 "client_ip": "192.0.2.7", "scheme": "https",
-//	 "response": {"status": 200, "headers": [["Content-Type", "text/html"]], "body_b64": ""},
-//	 "source": "shop", "label": "benign"}
+//	 "client_ip": "192.0.2.7", "scheme": "https", "time": "2026-11-24T09:30:00Z",
+//	 "source": "shop", "label": "benign",
+//	 "response": {"status": 200, "headers": [["Content-Type", "text/html"]], "body_b64": ""}}
 //
 // Only method and path are needed; other keys are not looked at. A body of text
 // may be written as "body" in place of body_b64. Method, path and headers are
@@ -34,9 +35,10 @@ type ndjsonEntry struct {
 	Body     string          `json:"body_b64"`
 	Text     string          `json:"body"`
 	Source   string          `json:"source"`
-	Label    string          `json:"label"`
 	ClientIP string          `json:"client_ip"`
 	Scheme   string          `json:"scheme"`
+	Time     json.RawMessage `json:"time"`
+	Label    json.RawMessage `json:"label"`
 	Response *struct {
 		Status  int         `json:"status"`
 		Headers headerPairs `json:"headers"`
@@ -85,10 +87,11 @@ func parseNDJSON(line []byte, at Position) (Entry, error) {
 	if n.Method == "" || n.Path == "" {
 		return Entry{}, errors.New("an entry needs method and path")
 	}
-	e := Entry{ID: idText(n.ID), Position: at, Source: n.Source, Label: n.Label, bytes: len(line)}
+	e := Entry{ID: idText(n.ID), Position: at, Source: n.Source, Label: idText(n.Label), bytes: len(line)}
 	if e.ID == "" {
 		e.ID = at.id()
 	}
+	e.Time = clock(time.RFC3339Nano, idText(n.Time))
 	var err error
 	if e.Conn.Peer, err = peer(n.ClientIP); err != nil {
 		return Entry{}, err
