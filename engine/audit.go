@@ -1,6 +1,9 @@
 package engine
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Record is one exchange as an audit line tells it: no secret is in it. The
 // JSON names are a contract with whoever reads the logs; add, but do not rename.
@@ -21,8 +24,10 @@ type Record struct {
 	Route string `json:"route,omitempty"`
 	// Client is the address that rules see as REMOTE_ADDR.
 	Client string `json:"client,omitempty"`
-	Method string `json:"method"`
-	Host   string `json:"host,omitempty"`
+	// Country is the client's, an ISO 3166 code, where it is known.
+	Country string `json:"country,omitempty"`
+	Method  string `json:"method"`
+	Host    string `json:"host,omitempty"`
 	// Target is the request target, cut and redacted.
 	Target string `json:"target"`
 	// Error is the cause of an internal error.
@@ -40,7 +45,25 @@ type RecordMatch struct {
 	Severity string `json:"severity,omitempty"`
 	Target   string `json:"target,omitempty"`
 	Message  string `json:"message,omitempty"`
-	Value    string `json:"value,omitempty"`
+	// Data is the rule's logdata.
+	Data  string `json:"data,omitempty"`
+	Value string `json:"value,omitempty"`
+}
+
+// Judging returns the matches of rules that judge the exchange, each rule once:
+// not of those of CRS that only compare or report the score of the others
+// (files 949, 959 and 980).
+func (r Record) Judging() (out []RecordMatch) {
+	for _, m := range r.Rules {
+		switch m.ID / 1000 {
+		case 949, 959, 980:
+			continue
+		}
+		if !slices.ContainsFunc(out, func(o RecordMatch) bool { return o.ID == m.ID }) {
+			out = append(out, m)
+		}
+	}
+	return out
 }
 
 // line writes the record as JSON.
@@ -57,6 +80,7 @@ func (r Record) line() []byte {
 	o.number("outbound_score", r.OutboundScore)
 	o.optional("route", r.Route)
 	o.optional("client", r.Client)
+	o.optional("country", r.Country)
 	o.text("method", r.Method)
 	o.optional("host", r.Host)
 	o.text("target", r.Target)
@@ -81,6 +105,7 @@ func (m RecordMatch) line(out []byte) []byte {
 	o.optional("severity", m.Severity)
 	o.optional("target", m.Target)
 	o.optional("message", m.Message)
+	o.optional("data", m.Data)
 	o.optional("value", m.Value)
 	return o.close()
 }
@@ -119,7 +144,7 @@ func (x *Exchange) Record() Record {
 		r.Error = v.Err.Error()
 	}
 	for i, m := range v.Matches {
-		r.Rules[i] = RecordMatch{ID: m.ID, Phase: m.Phase, Severity: m.Severity, Target: m.Target, Message: m.Message, Value: m.Value}
+		r.Rules[i] = RecordMatch{ID: m.ID, Phase: m.Phase, Severity: m.Severity, Target: m.Target, Message: m.Message, Data: m.Data, Value: m.Value}
 		if m.Rule.File != "" {
 			r.Rules[i].Rule = m.Rule.String()
 		}

@@ -7,6 +7,8 @@ const (
 	defaultRequestLimitBytes = 128 << 10
 	// defaultResponseLimitBytes is the limit of Coraza's recommended settings.
 	defaultResponseLimitBytes = 512 << 10
+	// DefaultInboundThreshold is CRS's own: one critical match blocks.
+	DefaultInboundThreshold = 5
 	// defaultTokenBytes: servers refuse header lines over 8 KiB by default.
 	defaultTokenBytes = 8 << 10
 )
@@ -88,7 +90,7 @@ func (s settings) withDefaults() settings {
 	s.profile = or(s.profile, ProfileCRS)
 	s.crs.ParanoiaLevel = or(s.crs.ParanoiaLevel, 1)
 	s.crs.DetectionParanoiaLevel = or(s.crs.DetectionParanoiaLevel, s.crs.ParanoiaLevel)
-	s.crs.InboundThreshold = or(s.crs.InboundThreshold, 5)
+	s.crs.InboundThreshold = or(s.crs.InboundThreshold, DefaultInboundThreshold)
 	s.crs.OutboundThreshold = or(s.crs.OutboundThreshold, 4)
 	s.requestBody.LimitBytes = or(s.requestBody.LimitBytes, defaultRequestLimitBytes)
 	s.requestBody.OverLimit = or(s.requestBody.OverLimit, OverLimitReject)
