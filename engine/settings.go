@@ -11,6 +11,9 @@ const (
 	DefaultInboundThreshold = 5
 	// defaultTokenBytes: servers refuse header lines over 8 KiB by default.
 	defaultTokenBytes = 8 << 10
+	// defaultRefreshSeconds is how often feeds change, and what their publishers
+	// ask for.
+	defaultRefreshSeconds = 3600
 )
 
 // settings are the policy as it applies to one route, with defaults filled in.
@@ -108,8 +111,10 @@ func (s settings) crsEnabled() bool      { return isSet(s.crs.Enabled, true) }
 func (s settings) inspectRequest() bool  { return isSet(s.requestBody.Inspect, true) }
 func (s settings) inspectResponse() bool { return isSet(s.responseBody.Inspect, false) }
 
+// empty says that nothing is asked about addresses.
 func (s IP) empty() bool {
-	return len(s.Allow)+len(s.AllowFiles)+len(s.Block)+len(s.BlockFiles) == 0
+	return len(s.Allow)+len(s.AllowFiles)+len(s.Block)+len(s.BlockFiles)+len(s.Sets) == 0 && s.Unlisted != UnlistedBlock &&
+		len(s.BlockCountries)+len(s.OnlyCountries)+len(s.BlockASNs) == 0 && !s.BlockAnonymous
 }
 
 func isSet(b *bool, otherwise bool) bool {

@@ -39,6 +39,7 @@ func commands() []command {
 		replayCommand,
 		diffCommand,
 		reportCommand,
+		checkCommand,
 		explainCommand,
 		testCommand,
 		serveCommand,
