@@ -87,7 +87,7 @@ var signatures = []signature{
 	{bytes: "RIFF\x00\x00\x00\x00WAVE", mask: "\xff\xff\xff\xff\x00\x00\x00\x00\xff\xff\xff\xff", format: Format{"audio/wave", ClassMedia}},
 	{bytes: "\x1a\x45\xdf\xa3", format: Format{"video/webm", ClassMedia}},
 	{bytes: "fLaC", format: Format{"audio/flac", ClassMedia}},
-	{bytes: "\xff\xe0", mask: "\xff\xe0", format: formatMP3}, // a frame without ID3 (ISO 11172-3, 2.4.2.3)
+	{bytes: "\xff\xe2", mask: "\xff\xe6", format: formatMP3}, // a frame of layer III without ID3 (ISO 11172-3, 2.4.2.3)
 
 	{bytes: "\x00\x01\x00\x00", format: Format{"font/ttf", ClassFont}},
 	{bytes: "OTTO", format: Format{"font/otf", ClassFont}},

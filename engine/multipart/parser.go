@@ -44,12 +44,13 @@ type Parser struct {
 type state uint8
 
 const (
-	atStart   state = iota // before the first boundary
-	atBorder               // behind a boundary
-	inHeaders              // in the headers of a part
-	inData                 // in its content
-	atEnd                  // behind the last boundary
-	broken                 // nothing that follows can be understood
+	atStart    state = iota // where the first boundary should be
+	inPreamble              // in text before it
+	atBorder                // behind a boundary
+	inHeaders               // in the headers of a part
+	inData                  // in its content
+	atEnd                   // behind the last boundary
+	broken                  // nothing that follows can be understood
 )
 
 // New returns a parser for a body with this Content-Type. It allows up to
@@ -149,6 +150,8 @@ func (p *Parser) step(last bool) bool {
 	switch p.state {
 	case atStart:
 		return p.start(last)
+	case inPreamble:
+		return p.preamble()
 	case atBorder:
 		return p.border(last)
 	case inHeaders:
@@ -173,11 +176,18 @@ func (p *Parser) start(last bool) bool {
 		p.advance(len(first), atBorder)
 		return true
 	}
+	p.fail(DataBefore)
+	p.state = inPreamble
+	return true
+}
+
+// preamble looks for the first boundary behind text.
+func (p *Parser) preamble() bool {
 	i := bytes.Index(p.pending, p.delimiter)
 	if i < 0 {
-		return p.stop(DataBefore)
+		p.pending = p.pending[max(0, len(p.pending)-len(p.delimiter)+1):]
+		return false
 	}
-	p.fail(DataBefore)
 	p.advance(i+len(p.delimiter), atBorder)
 	return true
 }

@@ -2,6 +2,7 @@ package operators
 
 import (
 	"errors"
+	"strings"
 
 	"github.com/corazawaf/coraza/v3/experimental/plugins/plugintypes"
 )
@@ -30,7 +31,7 @@ var _ plugintypes.Operator = (*acceptAllowed)(nil)
 func newAcceptAllowed(options plugintypes.OperatorOptions) (plugintypes.Operator, error) {
 	op, err := newMIMEAllowed(options)
 	if err != nil {
-		return nil, errors.New("@acceptAllowed: " + err.Error())
+		return nil, errors.New("@acceptAllowed: " + strings.TrimPrefix(err.Error(), "@mimeAllowed: "))
 	}
 	allowed := op.(*mimeAllowed)
 	return &acceptAllowed{mimeAllowed{argument: allowed.argument, lists: allowed.lists}}, nil

@@ -247,13 +247,17 @@ func familyRules() difftest.Rules {
 		operators.AllowSetFile: {Data: []byte("10.3.128.0/17\n")}, operators.BlockSetFile: {Data: []byte("10.3.0.0/16\n")},
 	})
 	r.Routes = []map[string]string{
-		{"tabard_route": "api", "tabard_jwt": "detect", "tabard_jwt_max_bytes": "64", "tabard_ip": "on", "tabard_mime": ""},
+		{
+			"tabard_route": "api", "tabard_jwt": "detect", "tabard_jwt_max_bytes": "64", "tabard_ip": "on", "tabard_mime": "",
+			"tabard_charsets": "", "tabard_accept": "text/html application/json",
+		},
 		{
 			"tabard_route": "typed", "tabard_jwt": "off", "tabard_jwt_max_bytes": "8192", "tabard_ip": "on",
-			"tabard_mime": "application/json text/* application/x-www-form-urlencoded",
+			"tabard_mime":     "application/json text/* application/x-www-form-urlencoded application/*+xml",
+			"tabard_charsets": "utf-8 iso-8859-1", "tabard_accept": "",
 		},
 	}
-	families := seclang.Source{Name: "families", Text: "Include @tabard/ip/*.conf\nInclude @tabard/api/*.conf\nInclude @tabard/auth/*.conf"}
+	families := seclang.Source{Name: "families", Text: "Include @tabard/ip/*.conf\nInclude @tabard/api/*.conf\nInclude @tabard/upload/*.conf\nInclude @tabard/auth/*.conf"}
 	r.Sources = slices.Insert(r.Sources, len(r.Sources)-1, families)
 	return r
 }
@@ -272,6 +276,7 @@ func ownRules(t *testing.T) difftest.Rules {
 // settingVariables are the TX variables of the engine's settings.
 var settingVariables = map[string]string{
 	"tabard_route": "", "tabard_jwt": "detect", "tabard_jwt_max_bytes": "8192", "tabard_mime": "", "tabard_ip": "off",
+	"tabard_charsets": "", "tabard_accept": "",
 }
 
 // crsRules is the text that the engine writes for a default policy of a
@@ -322,7 +327,7 @@ func parseSet(t *testing.T, set difftest.Rules) (*seclang.Table, Options) {
 	for _, kv := range difftest.Inputs(&difftest.Case{}) {
 		options.Inputs = append(options.Inputs, kv[0])
 	}
-	options.Inputs = append(options.Inputs, difftest.BodyInput(&difftest.Case{})[0])
+	options.Inputs = append(options.Inputs, difftest.BodyInputNames()...)
 	return table, options
 }
 
