@@ -9,6 +9,9 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/corazawaf/coraza/v3/debuglog"
+	"github.com/corazawaf/coraza/v3/experimental/plugins/plugintypes"
+
 	"tabard/engine/screen"
 )
 
@@ -21,6 +24,7 @@ type Engine struct {
 	newID    func() string
 	reports  *reports
 	late     bool
+	watcher  Watcher
 
 	hits, disagreements atomic.Uint64
 }
@@ -47,6 +51,19 @@ func WithIDs(newID func() string) Option { return func(e *Engine) { e.newID = ne
 // returns sooner: compiling it takes longer than Coraza takes for its rules.
 func WithLateScreener() Option { return func(e *Engine) { e.late = true } }
 
+// Watcher sees how Coraza judges: With gives the logger of each transaction,
+// whose first field is tx_id, and Watch hands over its variables before phase
+// 1. It is called by every goroutine that has an exchange. Package trace has
+// one.
+type Watcher interface {
+	debuglog.Logger
+	Watch(tx plugintypes.TransactionState)
+}
+
+// WithWatcher has w see what Coraza does, for explaining a verdict. What the
+// fast path answers it does not see: use ScreenOff or ScreenShadow.
+func WithWatcher(w Watcher) Option { return func(e *Engine) { e.watcher = w } }
+
 // New compiles the policy's rule sets. rules holds the files that directives
 // name: CRS under "@owasp_crs/", our own under "@tabard/" and the user's.
 //
@@ -62,7 +79,7 @@ func New(policy Policy, rules fs.FS, opts ...Option) (*Engine, error) {
 		opt(e)
 	}
 	all := policy.variants()
-	c := compiler{policy: &policy, rules: rules, uses: familiesOf(all), sets: map[string]*ruleset{}, warn: e.reports.add}
+	c := compiler{policy: &policy, rules: rules, uses: familiesOf(all), sets: map[string]*ruleset{}, warn: e.reports.add, watcher: e.watcher}
 	for _, s := range all {
 		set, err := c.compile(s)
 		if err != nil {

@@ -416,7 +416,7 @@ func (x *Exchange) match(m types.MatchedRule) Match {
 	rule := m.Rule()
 	out := Match{
 		ID: rule.ID(), Phase: int(rule.Phase()), Rule: x.variant.rules.positions[rule.ID()],
-		Message: m.Message(),
+		Message: m.Message(), Data: m.Data(),
 	}
 	if rule.Severity() >= 0 {
 		out.Severity = rule.Severity().String()

@@ -136,6 +136,10 @@ func (x *Exchange) catchUp() {
 // startCoraza opens a transaction and gives it all that phase 1 needs.
 func (x *Exchange) startCoraza() {
 	x.tx = x.variant.rules.waf.NewTransactionWithID(x.verdict.TransactionID)
+	if w := x.engine.watcher; w != nil {
+		// Every Coraza transaction is one; see txVariables.
+		w.Watch(x.tx.(plugintypes.TransactionState))
+	}
 	variables := x.txVariables()
 	for _, input := range x.inputs {
 		variables.Set(input.Name, []string{input.Value})

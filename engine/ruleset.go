@@ -3,6 +3,7 @@ package engine
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"slices"
 	"strconv"
@@ -52,21 +53,18 @@ type compiler struct {
 	sets   map[string]*ruleset
 	// warn takes lines for Engine.Reports.
 	warn func(string)
+	// watcher, when not nil, is told what Coraza does.
+	watcher Watcher
 }
 
 // compile returns the rule set for some settings.
 func (c *compiler) compile(s settings) (*ruleset, error) {
-	allow, err := c.addresses(s.ipPath+".allow", s.ip.Allow, s.ip.AllowFiles)
-	if err != nil {
-		return nil, err
-	}
-	block, err := c.addresses(s.ipPath+".block", s.ip.Block, s.ip.BlockFiles)
+	files, err := c.files(s)
 	if err != nil {
 		return nil, err
 	}
 	sources := c.sources(s)
-	files := virtualFS{under: c.rules, files: map[string]string{operators.AllowSetFile: allow, operators.BlockSetFile: block}}
-	key := keyOf(sources, allow, block)
+	key := keyOf(sources, files.files[operators.AllowSetFile], files.files[operators.BlockSetFile])
 	if set, ok := c.sets[key]; ok {
 		return set, nil
 	}
@@ -79,6 +77,19 @@ func (c *compiler) compile(s settings) (*ruleset, error) {
 	}
 	c.sets[key] = set
 	return set, nil
+}
+
+// files are those that the directives of some settings may name.
+func (c *compiler) files(s settings) (virtualFS, error) {
+	allow, err := c.addresses(s.ipPath+".allow", s.ip.Allow, s.ip.AllowFiles)
+	if err != nil {
+		return virtualFS{}, err
+	}
+	block, err := c.addresses(s.ipPath+".block", s.ip.Block, s.ip.BlockFiles)
+	if err != nil {
+		return virtualFS{}, err
+	}
+	return virtualFS{under: c.rules, files: map[string]string{operators.AllowSetFile: allow, operators.BlockSetFile: block}}, nil
 }
 
 func keyOf(sources []seclang.Source, more ...string) string {
@@ -103,7 +114,7 @@ func (c *compiler) load(s settings, sources []seclang.Source, files fs.FS) (*rul
 	if err := c.checkExclusions(s.exclusions, directives, positions); err != nil {
 		return nil, err
 	}
-	log := &directiveCounter{Logger: debuglog.Noop()}
+	log := &directiveCounter{Logger: debuglog.Noop(), watcher: c.watcher}
 	config := coraza.NewWAFConfig().WithRootFS(files).WithDebugLogger(log)
 	for _, source := range sources {
 		config = config.WithDirectives(source.Text)
@@ -185,8 +196,9 @@ func (c *compiler) takenID(directives []seclang.Directive) error {
 // counts the directives; later it is silent.
 type directiveCounter struct {
 	debuglog.Logger
-	count int
-	done  bool
+	count   int
+	done    bool
+	watcher Watcher
 }
 
 // Debug counts "Parsing directive", the only debug event of a parser.
@@ -197,8 +209,22 @@ func (l *directiveCounter) Debug() debuglog.Event {
 	return parsingEvent{Event: l.Logger.Debug(), log: l}
 }
 
-// With keeps transactions on the silent logger.
-func (l *directiveCounter) With(...debuglog.ContextField) debuglog.Logger { return l.Logger }
+// With keeps transactions on the silent logger, unless somebody watches them.
+func (l *directiveCounter) With(fields ...debuglog.ContextField) debuglog.Logger {
+	if l.watcher != nil {
+		return l.watcher.With(fields...)
+	}
+	return l.Logger
+}
+
+// WithLevel and WithOutput keep SecDebugLogLevel and SecDebugLog of a rule file
+// from putting another logger here: nothing could be located any more.
+
+// WithLevel implements debuglog.Logger.
+func (l *directiveCounter) WithLevel(debuglog.Level) debuglog.Logger { return l }
+
+// WithOutput implements debuglog.Logger.
+func (l *directiveCounter) WithOutput(io.Writer) debuglog.Logger { return l }
 
 type parsingEvent struct {
 	debuglog.Event

@@ -178,9 +178,14 @@ var loadCRSCases = sync.OnceValues(func() (cases []*difftest.Case, err error) {
 		suite, _ := ftw.Load(path, text)
 		for _, test := range suite.Tests {
 			for _, stage := range test.Stages {
-				if stage.Input.EncodedRequest == nil {
-					cases = append(cases, crsCase(test.Name, stage.Input))
+				if stage.Input.EncodedRequest != nil {
+					continue
 				}
+				c, err := crsCase(test.Name, stage.Input)
+				if err != nil {
+					return err
+				}
+				cases = append(cases, c)
 			}
 		}
 		return nil
@@ -195,21 +200,20 @@ func crsCases(t *testing.T) []*difftest.Case {
 	return slices.Clone(cases)
 }
 
-func crsCase(name string, in ftw.Input) *difftest.Case {
-	c := &difftest.Case{
-		Name: name, Peer: difftest.DefaultPeer, Method: difftest.Text(in.Method), Target: difftest.Text(in.URI),
-		Protocol: difftest.Text(in.Version), Body: difftest.Text(in.Data),
+func crsCase(name string, in ftw.Input) (*difftest.Case, error) {
+	m, err := in.Message()
+	if err != nil {
+		return nil, err
 	}
-	for _, h := range in.AllHeaders() {
+	c := &difftest.Case{
+		Name: name, Peer: difftest.DefaultPeer, Method: difftest.Text(m.Method), Target: difftest.Text(m.Target),
+		Protocol: difftest.Text(m.Protocol), Body: difftest.Text(m.Body),
+	}
+	for _, h := range m.Headers {
 		c.Headers = append(c.Headers, difftest.Field{difftest.Text(h.Name), difftest.Text(h.Value)})
-		if strings.EqualFold(h.Name, "content-type") && strings.HasPrefix(h.Value, "multipart/") {
-			// CRS's runner sends the lines of an upload with the line ends that
-			// MIME has.
-			c.Body = difftest.Text(strings.ReplaceAll(strings.ReplaceAll(string(in.Data), "\r\n", "\n"), "\n", "\r\n"))
-		}
 	}
 	c.Response = difftest.Reflect(c)
-	return c
+	return c, nil
 }
 
 // engineSettings is what the engine writes for the default policy, with
