@@ -12,6 +12,8 @@ const (
 	defaultRequestLimitBytes = 128 << 10
 	// defaultResponseLimitBytes is the limit of Coraza's recommended settings.
 	defaultResponseLimitBytes = 512 << 10
+	// DefaultInboundThreshold is CRS's own: one critical match blocks.
+	DefaultInboundThreshold = 5
 	// defaultTokenBytes: servers refuse header lines over 8 KiB by default.
 	defaultTokenBytes = 8 << 10
 	// defaultJSONDepth is twice what API documents have, and far below what a
@@ -19,6 +21,9 @@ const (
 	defaultJSONDepth = 32
 	// defaultUploadParts: a form with a hundred fields is a large one.
 	defaultUploadParts = 100
+	// defaultRefreshSeconds is how often feeds change, and what their publishers
+	// ask for.
+	defaultRefreshSeconds = 3600
 )
 
 // settings are the policy as it applies to one route, with defaults filled in.
@@ -125,7 +130,7 @@ func (s settings) withDefaults() settings {
 	s.mode = or(s.mode, ModeBlock)
 	s.crs.ParanoiaLevel = or(s.crs.ParanoiaLevel, 1)
 	s.crs.DetectionParanoiaLevel = or(s.crs.DetectionParanoiaLevel, s.crs.ParanoiaLevel)
-	s.crs.InboundThreshold = or(s.crs.InboundThreshold, 5)
+	s.crs.InboundThreshold = or(s.crs.InboundThreshold, DefaultInboundThreshold)
 	s.crs.OutboundThreshold = or(s.crs.OutboundThreshold, 4)
 	s.requestBody.LimitBytes = or(s.requestBody.LimitBytes, defaultRequestLimitBytes)
 	s.requestBody.OverLimit = or(s.requestBody.OverLimit, OverLimitReject)
@@ -170,8 +175,10 @@ func (g GraphQL) limits() bool {
 	return g.MaxDepth > 0 || g.MaxAliases > 0 || !isSet(g.Introspection, true)
 }
 
+// empty says that nothing is asked about addresses.
 func (s IP) empty() bool {
-	return len(s.Allow)+len(s.AllowFiles)+len(s.Block)+len(s.BlockFiles) == 0
+	return len(s.Allow)+len(s.AllowFiles)+len(s.Block)+len(s.BlockFiles)+len(s.Sets) == 0 && s.Unlisted != UnlistedBlock &&
+		len(s.BlockCountries)+len(s.OnlyCountries)+len(s.BlockASNs) == 0 && !s.BlockAnonymous
 }
 
 func isSet(b *bool, otherwise bool) bool {

@@ -38,6 +38,8 @@ func commands() []command {
 	return []command{
 		replayCommand,
 		diffCommand,
+		reportCommand,
+		checkCommand,
 		explainCommand,
 		testCommand,
 		serveCommand,
