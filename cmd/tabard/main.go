@@ -40,6 +40,7 @@ func commands() []command {
 		diffCommand,
 		reportCommand,
 		checkCommand,
+		fmtCommand,
 		explainCommand,
 		testCommand,
 		serveCommand,
