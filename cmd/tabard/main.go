@@ -42,6 +42,7 @@ func commands() []command {
 		diffCommand,
 		reportCommand,
 		checkCommand,
+		fmtCommand,
 		explainCommand,
 		testCommand,
 		serveCommand,
