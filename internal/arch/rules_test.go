@@ -21,10 +21,11 @@ import (
 type idRange struct{ first, last int }
 
 var idRanges = map[string]idRange{
-	"rules/base": {100000, 100099},
-	"rules/api":  {100100, 100199},
-	"rules/auth": {100200, 100299},
-	"rules/ip":   {100300, 100399},
+	"rules/base":   {100000, 100099},
+	"rules/api":    {100100, 100199},
+	"rules/auth":   {100200, 100299},
+	"rules/ip":     {100300, 100399},
+	"rules/upload": {100400, 100499},
 	// Files in "after" have no rules: they change those of CRS.
 	"rules/profiles/api":       {100800, 100999},
 	"rules/profiles/api/after": {},

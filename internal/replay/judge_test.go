@@ -129,38 +129,37 @@ verdicts made by an internal error: 1
 `, b.String())
 }
 
-func TestTheSummaryCountsBySourceWhenAsked(t *testing.T) {
-	s := Summary{BySource: true}
-	for _, r := range []Result{
+func TestTheSummaryCountsBySourceAndLabel(t *testing.T) {
+	var parts [2]Summary
+	for i, r := range []Result{
 		{Outcome: Outcome{Action: engine.Pass}, Entry: Entry{Source: "shop", Label: "benign"}},
 		{Outcome: Outcome{Action: engine.Block}, Entry: Entry{Source: "list", Label: "malicious"}},
 		{Outcome: Outcome{Action: engine.Detect}, Entry: Entry{Source: "list", Label: "malicious"}},
-		{Outcome: Outcome{Action: engine.Block}, Entry: Entry{Source: "blog", Label: "benign"}},
+		{Outcome: Outcome{Action: engine.Block}, Entry: Entry{Label: "benign"}},
 		{Outcome: Outcome{Action: engine.Pass}},
 	} {
-		s.Add(r)
+		parts[i%2].Add(r)
 	}
+	parts[0].Merge(parts[1])
 	var b strings.Builder
-	require.NoError(t, s.Write(&b))
-	require.Contains(t, b.String(), `
+	require.NoError(t, parts[0].WriteSources(&b))
+	require.Equal(t, `
 source                   label         requests   blocked
-(none)                   (none)               1         0   0.0 %
-blog                     benign               1         1 100.0 %
-shop                     benign               1         0   0.0 %
+(none)                   benign               1         1 100.0 %
 list                     malicious            2         1  50.0 %
-all                      (none)               1         0   0.0 %
+shop                     benign               1         0   0.0 %
 all                      benign               2         1  50.0 %
 all                      malicious            2         1  50.0 %
-`)
+`, b.String())
 }
 
 func TestMadeUpSourcesAreCountedTogether(t *testing.T) {
-	s := Summary{BySource: true}
-	for i := range maxGroups + 10 {
+	var s Summary
+	for i := range maxSources + 10 {
 		s.Add(Result{Outcome: Outcome{Action: engine.Pass}, Entry: Entry{Source: strconv.Itoa(i)}})
 	}
-	require.Len(t, s.groups, maxGroups+1)
-	require.Equal(t, 10, s.groups[group{"(others)", "(others)"}].requests)
+	require.Len(t, s.Sources, maxSources+1)
+	require.Equal(t, SourceCount{Requests: 10}, s.Sources["(others)"]["(others)"])
 }
 
 func TestTheSummaryOfNothingIsShort(t *testing.T) {
