@@ -80,7 +80,7 @@ type rule struct {
 	// removable: Coraza may be told to leave it out. settled: its values are
 	// there before a body is read.
 	removable, settled bool
-	found              bool // the automaton or a gate finds its first link
+	found              bool // its matches are noted when the values come in
 	reports, hazard    bool
 	keyed              bool // it has a part in the key
 	values             bool // what matched goes into the key
@@ -332,6 +332,7 @@ func (c *compiler) finish() (*Screener, error) {
 		s.noMemo = &seclang.Error{Msg: "the memo is switched off"}
 	}
 	s.staleCaptures = c.readsCaptures
+	s.values = newValues()
 	s.memo = newMemo(orInt(c.options.MemoBytes, defaultMemoBytes))
 	s.pool = sync.Pool{New: func() any { return s.newExchange() }}
 	return s, nil

@@ -365,7 +365,7 @@ func (x subjectExchange) Learn(phase int, matched []int, clean bool, after difft
 
 func (x subjectExchange) seen(phase int, o Outcome) difftest.Outcome {
 	return difftest.Outcome{
-		Hit: o.Hit, Reason: o.Reason.String(), Skip: slices.Clone(o.Skip), Matched: o.Matched,
+		Hit: o.Hit, Reason: o.Reason.String(), Matched: o.Matched,
 		Key: string(x.key[:x.ends[phase]]),
 		After: difftest.State{
 			RequestBodyAccess: o.After.RequestBodyAccess, ResponseBodyAccess: o.After.ResponseBodyAccess,
