@@ -274,9 +274,9 @@ func (x *Exchange) Skip(phase int) []int {
 		return nil
 	}
 	x.skip = append(x.skip[:0], x.skips[phase]...)
-	for _, i := range x.s.findable[phase] {
+	for _, i := range x.s.found[phase] {
 		r := x.s.rules[i]
-		if len(x.matched[i]) == 0 && (r.settled || x.states[phase] == screened) {
+		if r.removable && len(x.matched[i]) == 0 && (r.settled || x.states[phase] == screened) {
 			x.skip = append(x.skip, r.id)
 		}
 	}

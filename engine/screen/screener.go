@@ -14,7 +14,7 @@ import (
 type Screener struct {
 	rules     []*rule
 	asked     [5][]int32 // by phase, 1 to 4: rules that are asked each time
-	findable  [5][]int32 // likewise: removable rules that the values show to match
+	found     [5][]int32 // likewise: rules that their values find
 	kinds     [64]kindPlan
 	values    *values
 	nodes     []node
@@ -87,9 +87,7 @@ func (c *compiler) place(i int32, r *rule, b *literal.Builder) {
 		return
 	}
 	r.found = true
-	if r.removable {
-		s.findable[r.phase] = append(s.findable[r.phase], i)
-	}
+	s.found[r.phase] = append(s.found[r.phase], i)
 	first.node = c.node(first.transforms)
 	for k := range s.kinds {
 		if !first.mask.Has(bodies.Kind(k)) {
