@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -15,6 +16,7 @@ import (
 
 	"tabard/engine/ipset"
 	"tabard/engine/operators"
+	"tabard/engine/screen"
 	"tabard/engine/seclang"
 )
 
@@ -90,7 +92,7 @@ func keyOf(sources []seclang.Source, more ...string) string {
 
 // load compiles sources with Coraza. Each error gets the place of the
 // directive at fault, which Coraza does not tell.
-func (c *compiler) load(s settings, sources []seclang.Source, files fs.FS) (*ruleset, error) {
+func (c *compiler) load(s settings, sources []seclang.Source, files virtualFS) (*ruleset, error) {
 	directives, err := seclang.Load(files, sources)
 	if err != nil {
 		return nil, c.translate(err)
@@ -102,33 +104,62 @@ func (c *compiler) load(s settings, sources []seclang.Source, files fs.FS) (*rul
 	if err := c.checkExclusions(s.exclusions, directives, positions); err != nil {
 		return nil, err
 	}
-	log := &directiveCounter{Logger: debuglog.Noop()}
-	config := coraza.NewWAFConfig().WithRootFS(files).WithDebugLogger(log)
-	for _, source := range sources {
-		config = config.WithDirectives(source.Text)
+	known := seclang.Known{Operators: operators.Names(), Files: files}
+	table, errs := seclang.Parse(directives, known)
+	options := screenOptions(known.Files)
+	needed := files
+	if or(c.policy.Screen, ScreenOn) == ScreenOn && len(errs) == 0 {
+		if needed, err = withoutIdle(files, table, directives, screen.Idle(table, options)); err != nil {
+			return nil, err
+		}
 	}
-	waf, err := newWAF(config)
-	log.done = true
+	waf, parsed, err := newWAF(needed, sources)
 	if err != nil {
-		return nil, c.translate(c.locate(err, files, directives, log.count))
+		// Its place is found by counting all directives.
+		waf, parsed, err = newWAF(files, sources)
+	}
+	if err != nil {
+		return nil, c.translate(c.locate(err, files, directives, parsed))
 	}
 	for id, at := range positions {
 		positions[id] = c.policyPosition(at)
 	}
-	known := seclang.Known{Operators: operators.Names(), Files: files}
 	set := &ruleset{waf: waf, positions: positions}
-	set.warm = sync.OnceFunc(func() { set.screener.Store(c.compileScreener(s, directives, known)) })
+	set.warm = sync.OnceFunc(func() { set.screener.Store(c.compileScreener(table, errs, options)) })
 	return set, nil
 }
 
-// newWAF makes an error of the panics with which Coraza answers some mistakes.
-func newWAF(config coraza.WAFConfig) (waf coraza.WAF, err error) {
+// givenRules is how the names of the files begin that come with the program: of
+// these, unlike of the user's, it is known that Coraza takes them.
+const givenRules = "@"
+
+// withoutIdle leaves rules out of the files that come with the program: to
+// compile them and to walk over them would be most of Coraza's work.
+func withoutIdle(files virtualFS, table *seclang.Table, directives []seclang.Directive, idle []int) (virtualFS, error) {
+	texts, err := seclang.Without(files, table, directives, idle, givenRules)
+	if err != nil {
+		return files, err
+	}
+	maps.Copy(texts, files.files)
+	return virtualFS{under: files.under, files: texts}, nil
+}
+
+// newWAF compiles sources and makes an error of the panics with which Coraza
+// answers some mistakes. parsed is the number of directives that it came to.
+func newWAF(files fs.FS, sources []seclang.Source) (waf coraza.WAF, parsed int, err error) {
+	log := &directiveCounter{Logger: debuglog.Noop()}
 	defer func() {
+		log.done, parsed = true, log.count
 		if p := recover(); p != nil {
 			err = panicError(p)
 		}
 	}()
-	return coraza.NewWAF(config)
+	config := coraza.NewWAFConfig().WithRootFS(files).WithDebugLogger(log)
+	for _, source := range sources {
+		config = config.WithDirectives(source.Text)
+	}
+	waf, err = coraza.NewWAF(config)
+	return waf, 0, err
 }
 
 // locate turns Coraza's error, which names no place, into one that does: what

@@ -157,7 +157,7 @@ func newHarness(t *testing.T, s script) *difftest.Harness {
 	}
 	oracle, err := difftest.NewOracle(rules)
 	require.NoError(t, err)
-	return difftest.NewHarness(rules, oracle, s)
+	return difftest.NewHarness(rules, oracle, oracle, s)
 }
 
 func TestTheSameSeedGivesTheSameCases(t *testing.T) {

@@ -123,7 +123,7 @@ func (h *Harness) ask(x Exchange, s *screened, phase int, before State) (out Out
 func (h *Harness) runCoraza(x Exchange, s *screened, phase int) {
 	first := phase
 	if s.play == nil {
-		s.play, first = h.oracle.begin(s.c), 1
+		s.play, first = h.runs.begin(s.c), 1
 	}
 	for p := first; p <= phase; p++ {
 		skip := x.Skip(p)
