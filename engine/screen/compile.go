@@ -19,10 +19,10 @@ import (
 const (
 	// defaultMemoBytes holds some thousand keys of CRS, which are a few hundred
 	// bytes each.
-	defaultMemoBytes = 4 << 20
+	defaultMemoBytes = 3 << 20
 	// defaultStateBytes: the states of all DFAs after the whole of CRS's attack
 	// corpus take 2 to 3.5 MB.
-	defaultStateBytes = 8 << 20
+	defaultStateBytes = 5 << 20
 )
 
 // Options is what the text of the rules does not say.
