@@ -23,6 +23,7 @@ import (
 	"tabard/e2e/envoyrun"
 	"tabard/engine"
 	"tabard/internal/ftw"
+	"tabard/internal/ftw/native"
 )
 
 // refusalPatience is how long to wait for the access log's line about what
@@ -86,10 +87,10 @@ func TestOneCorpusOnThreeRunners(t *testing.T) {
 			for i, stage := range test.Stages {
 				played++
 				t.Run(fmt.Sprintf("%s %s", test.Name, test.Description), func(t *testing.T) {
-					x := fromFTW(stage.Input, c.policyOf(suite), fmt.Sprintf("ftw-%s-%d", test.Name, i))
+					x := fromFTW(t, stage.Input, c.policyOf(suite), fmt.Sprintf("ftw-%s-%d", test.Name, i))
 					want, err := reference.Run(t.Context(), x)
 					require.NoError(t, err)
-					for _, failure := range ftw.Judge(stage, want.Rules, want.Status) {
+					for _, failure := range ftw.Judge(stage, want.seen()) {
 						t.Errorf("engine: %s", failure)
 					}
 					for name, other := range others {
@@ -102,6 +103,15 @@ func TestOneCorpusOnThreeRunners(t *testing.T) {
 		}
 	}
 	require.Greater(t, played, 80)
+}
+
+// seen is the verdict as a test is judged by it.
+func (v verdict) seen() ftw.Seen {
+	s := ftw.Seen{Status: v.Status}
+	for _, id := range v.Rules {
+		s.Matches = append(s.Matches, ftw.Match{ID: id})
+	}
+	return s
 }
 
 // difference is an entry of testdata/differences.yaml.
@@ -139,15 +149,11 @@ func loadDifferences(t *testing.T) map[string]difference {
 	return byTest
 }
 
-func fromFTW(in ftw.Input, policy, name string) exchange {
-	x := exchange{name: name, policy: policy, body: in.Data, request: engine.Request{
-		Method: in.Method, Target: in.URI, Protocol: in.Version, Scheme: "http",
-	}}
-	for _, h := range in.AllHeaders() {
-		x.request.Headers = append(x.request.Headers, [2]string{h.Name, h.Value})
-	}
-	x.request.Authority = x.request.Headers.Get("Host")
-	return x
+func fromFTW(t *testing.T, in ftw.Input, policy, name string) exchange {
+	t.Helper()
+	m, err := in.Message()
+	require.NoError(t, err, name)
+	return exchange{name: name, policy: policy, body: m.Body, request: native.Request(m)}
 }
 
 // TestRealTrafficGetsTheSameVerdictInEnvoy plays traffic that nobody in this

@@ -1,35 +1,86 @@
 package engine
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
-// auditRecord is one audit line. The names of its fields are a contract with
-// whoever reads the logs; add, but do not rename.
-type auditRecord struct {
-	Time, TransactionID, Verdict, Reason, Mode string
-	Status, Phase, Score, OutboundScore        int
-	Route, Client, Method, Host, Target, Error string
-	Rules                                      []auditMatch
+// Record is one exchange as an audit line tells it: no secret is in it. The
+// JSON names are a contract with whoever reads the logs; add, but do not rename.
+// The tags are for readers: AuditLine writes the same without encoding/json.
+type Record struct {
+	// Time is when the exchange began.
+	Time          time.Time `json:"time"`
+	TransactionID string    `json:"transaction_id"`
+	Verdict       Action    `json:"verdict"`
+	Reason        Reason    `json:"reason,omitempty"`
+	Mode          Mode      `json:"mode"`
+	// Status, Phase, Score and OutboundScore are the Verdict's.
+	Status        int `json:"status"`
+	Phase         int `json:"phase"`
+	Score         int `json:"score"`
+	OutboundScore int `json:"outbound_score"`
+	// Route is the policy's, empty for none.
+	Route string `json:"route,omitempty"`
+	// Client is the address that rules see as REMOTE_ADDR.
+	Client string `json:"client,omitempty"`
+	// Country is the client's, an ISO 3166 code, where it is known.
+	Country string `json:"country,omitempty"`
+	Method  string `json:"method"`
+	Host    string `json:"host,omitempty"`
+	// Target is the request target, cut and redacted.
+	Target string `json:"target"`
+	// Error is the cause of an internal error.
+	Error string `json:"error,omitempty"`
+	// Rules are those that matched and log.
+	Rules []RecordMatch `json:"rules"`
 }
 
-type auditMatch struct {
-	ID, Phase                              int
-	Rule, Severity, Target, Message, Value string
+// RecordMatch is one rule that matched, as Match has it.
+type RecordMatch struct {
+	ID int `json:"id"`
+	// Rule is where the rule stands, "file:line:col".
+	Rule     string `json:"rule,omitempty"`
+	Phase    int    `json:"phase"`
+	Severity string `json:"severity,omitempty"`
+	Target   string `json:"target,omitempty"`
+	Message  string `json:"message,omitempty"`
+	// Data is the rule's logdata.
+	Data  string `json:"data,omitempty"`
+	Value string `json:"value,omitempty"`
+}
+
+// Judging returns the matches of rules that judge the exchange, each rule once:
+// not of those of CRS that only compare or report the score of the others
+// (files 949, 959 and 980).
+func (r Record) Judging() (out []RecordMatch) {
+	for _, m := range r.Rules {
+		switch m.ID / 1000 {
+		case 949, 959, 980:
+			continue
+		}
+		if !slices.ContainsFunc(out, func(o RecordMatch) bool { return o.ID == m.ID }) {
+			out = append(out, m)
+		}
+	}
+	return out
 }
 
 // line writes the record as JSON.
-func (r auditRecord) line() []byte {
+func (r Record) line() []byte {
 	o := openObject(nil)
-	o.text("time", r.Time)
+	o.text("time", r.Time.UTC().Format(time.RFC3339Nano))
 	o.text("transaction_id", r.TransactionID)
-	o.text("verdict", r.Verdict)
-	o.optional("reason", r.Reason)
-	o.text("mode", r.Mode)
+	o.text("verdict", string(r.Verdict))
+	o.optional("reason", string(r.Reason))
+	o.text("mode", string(r.Mode))
 	o.number("status", r.Status)
 	o.number("phase", r.Phase)
 	o.number("score", r.Score)
 	o.number("outbound_score", r.OutboundScore)
 	o.optional("route", r.Route)
 	o.optional("client", r.Client)
+	o.optional("country", r.Country)
 	o.text("method", r.Method)
 	o.optional("host", r.Host)
 	o.text("target", r.Target)
@@ -46,7 +97,7 @@ func (r auditRecord) line() []byte {
 	return o.close()
 }
 
-func (m auditMatch) line(out []byte) []byte {
+func (m RecordMatch) line(out []byte) []byte {
 	o := openObject(out)
 	o.number("id", m.ID)
 	o.optional("rule", m.Rule)
@@ -54,6 +105,7 @@ func (m auditMatch) line(out []byte) []byte {
 	o.optional("severity", m.Severity)
 	o.optional("target", m.Target)
 	o.optional("message", m.Message)
+	o.optional("data", m.Data)
 	o.optional("value", m.Value)
 	return o.close()
 }
@@ -71,26 +123,33 @@ func (x *Exchange) AuditLine() (line []byte, ok bool) {
 	if v.Action == Pass && v.Reason == ReasonNone && v.Err == nil {
 		return nil, false
 	}
-	record := auditRecord{
-		Time:          x.started.UTC().Format(time.RFC3339Nano),
-		TransactionID: v.TransactionID, Verdict: string(v.Action), Reason: string(v.Reason), Mode: string(x.variant.mode),
+	return x.Record().line(), true
+}
+
+// Record returns what AuditLine would write, for every exchange. It is meant to
+// be called after End.
+func (x *Exchange) Record() Record {
+	v := x.verdict
+	r := Record{
+		Time:          x.started,
+		TransactionID: v.TransactionID, Verdict: v.Action, Reason: v.Reason, Mode: x.variant.mode,
 		Status: v.Status, Phase: v.Phase, Score: v.Score, OutboundScore: v.OutboundScore,
 		Route:  v.Route,
-		Client: addressText(x.client()),
+		Client: addressText(x.clientAddr),
 		Method: cut(x.request.Method, MaxValueBytes), Host: cut(x.request.Authority, MaxValueBytes),
 		Target: x.auditTarget(),
-		Rules:  make([]auditMatch, len(v.Matches)),
+		Rules:  make([]RecordMatch, len(v.Matches)),
 	}
 	if v.Err != nil {
-		record.Error = v.Err.Error()
+		r.Error = v.Err.Error()
 	}
 	for i, m := range v.Matches {
-		record.Rules[i] = auditMatch{ID: m.ID, Phase: m.Phase, Severity: m.Severity, Target: m.Target, Message: m.Message, Value: m.Value}
+		r.Rules[i] = RecordMatch{ID: m.ID, Phase: m.Phase, Severity: m.Severity, Target: m.Target, Message: m.Message, Data: m.Data, Value: m.Value}
 		if m.Rule.File != "" {
-			record.Rules[i].Rule = m.Rule.String()
+			r.Rules[i].Rule = m.Rule.String()
 		}
 	}
-	return record.line(), true
+	return r
 }
 
 func (x *Exchange) auditTarget() string {

@@ -40,7 +40,7 @@ func newRedactor(names []string) redactor {
 	return r
 }
 
-// match hides the secrets in a match's value and message and cuts both.
+// match hides the secrets in what a match quotes and cuts it.
 func (r redactor) match(m *Match, x *Exchange) {
 	secrets := x.secretValues()
 	collection, key, _ := strings.Cut(m.Target, ":")
@@ -49,6 +49,7 @@ func (r redactor) match(m *Match, x *Exchange) {
 	}
 	m.Value = cut(r.text(m.Value, secrets, maxReadBytes), MaxValueBytes)
 	m.Message = r.text(m.Message, secrets, maxReadBytes)
+	m.Data = cut(r.text(m.Data, secrets, maxReadBytes), MaxDataBytes)
 	m.Target = cut(m.Target, MaxValueBytes)
 }
 

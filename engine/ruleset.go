@@ -3,8 +3,8 @@ package engine
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
-	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -48,33 +48,26 @@ func familiesOf(all []settings) families {
 // compiler builds the rule sets of one policy.
 type compiler struct {
 	policy *Policy
-	rules  fs.FS
+	rules  sharedFS
 	uses   families
 	sets   map[string]*ruleset
 	// warn takes lines for Engine.Reports.
 	warn func(string)
+	// watcher, when not nil, is told what Coraza does.
+	watcher Watcher
 }
 
 // compile returns the rule set for some settings.
 func (c *compiler) compile(s settings) (*ruleset, error) {
-	allow, err := c.addresses(s.ipPath+".allow", s.ip.Allow, s.ip.AllowFiles)
-	if err != nil {
-		return nil, err
-	}
-	block, err := c.addresses(s.ipPath+".block", s.ip.Block, s.ip.BlockFiles)
-	if err != nil {
-		return nil, err
-	}
 	sources := c.sources(s)
-	files := virtualFS{under: c.rules, files: map[string]string{operators.AllowSetFile: allow, operators.BlockSetFile: block}}
-	key := keyOf(sources, allow, block)
+	key := keyOf(sources)
 	if set, ok := c.sets[key]; ok {
 		return set, nil
 	}
 	if len(c.sets) == maxRuleSets {
-		return nil, fmt.Errorf("the routes need more than %d different rule sets: give routes the same directives, exclusions, mode, body limits and addresses where they can share them", maxRuleSets)
+		return nil, fmt.Errorf("the routes need more than %d different rule sets: give routes the same directives, exclusions, mode and body limits where they can share them", maxRuleSets)
 	}
-	set, err := c.load(s, sources, files)
+	set, err := c.load(s, sources, c.rules)
 	if err != nil {
 		return nil, err
 	}
@@ -82,17 +75,17 @@ func (c *compiler) compile(s settings) (*ruleset, error) {
 	return set, nil
 }
 
-func keyOf(sources []seclang.Source, more ...string) string {
+func keyOf(sources []seclang.Source) string {
 	var b strings.Builder
 	for _, s := range sources {
 		b.WriteString(s.Name + "\x00" + s.Text + "\x00")
 	}
-	return b.String() + strings.Join(more, "\x00")
+	return b.String()
 }
 
 // load compiles sources with Coraza. Each error gets the place of the
 // directive at fault, which Coraza does not tell.
-func (c *compiler) load(s settings, sources []seclang.Source, files virtualFS) (*ruleset, error) {
+func (c *compiler) load(s settings, sources []seclang.Source, files sharedFS) (*ruleset, error) {
 	directives, err := seclang.Load(files, sources)
 	if err != nil {
 		return nil, c.translate(err)
@@ -108,15 +101,15 @@ func (c *compiler) load(s settings, sources []seclang.Source, files virtualFS) (
 	table, errs := seclang.Parse(directives, known)
 	options := screenOptions(known.Files)
 	needed := files
-	if or(c.policy.Screen, ScreenOn) == ScreenOn && len(errs) == 0 {
+	if c.shortens() && len(errs) == 0 {
 		if needed, err = withoutIdle(files, table, directives, screen.Idle(table, options)); err != nil {
 			return nil, err
 		}
 	}
-	waf, parsed, err := newWAF(needed, sources)
+	waf, parsed, err := c.newWAF(needed, sources)
 	if err != nil {
 		// Its place is found by counting all directives.
-		waf, parsed, err = newWAF(files, sources)
+		waf, parsed, err = c.newWAF(files, sources)
 	}
 	if err != nil {
 		return nil, c.translate(c.locate(err, files, directives, parsed))
@@ -129,25 +122,10 @@ func (c *compiler) load(s settings, sources []seclang.Source, files virtualFS) (
 	return set, nil
 }
 
-// givenRules is how the names of the files begin that come with the program: of
-// these, unlike of the user's, it is known that Coraza takes them.
-const givenRules = "@"
-
-// withoutIdle leaves rules out of the files that come with the program: to
-// compile them and to walk over them would be most of Coraza's work.
-func withoutIdle(files virtualFS, table *seclang.Table, directives []seclang.Directive, idle []int) (virtualFS, error) {
-	texts, err := seclang.Without(files, table, directives, idle, givenRules)
-	if err != nil {
-		return files, err
-	}
-	maps.Copy(texts, files.files)
-	return virtualFS{under: files.under, files: texts}, nil
-}
-
 // newWAF compiles sources and makes an error of the panics with which Coraza
 // answers some mistakes. parsed is the number of directives that it came to.
-func newWAF(files fs.FS, sources []seclang.Source) (waf coraza.WAF, parsed int, err error) {
-	log := &directiveCounter{Logger: debuglog.Noop()}
+func (c *compiler) newWAF(files fs.FS, sources []seclang.Source) (waf coraza.WAF, parsed int, err error) {
+	log := &directiveCounter{Logger: debuglog.Noop(), watcher: c.watcher}
 	defer func() {
 		log.done, parsed = true, log.count
 		if p := recover(); p != nil {
@@ -215,8 +193,9 @@ func (c *compiler) takenID(directives []seclang.Directive) error {
 // counts the directives; later it is silent.
 type directiveCounter struct {
 	debuglog.Logger
-	count int
-	done  bool
+	count   int
+	done    bool
+	watcher Watcher
 }
 
 // Debug counts "Parsing directive", the only debug event of a parser.
@@ -227,8 +206,22 @@ func (l *directiveCounter) Debug() debuglog.Event {
 	return parsingEvent{Event: l.Logger.Debug(), log: l}
 }
 
-// With keeps transactions on the silent logger.
-func (l *directiveCounter) With(...debuglog.ContextField) debuglog.Logger { return l.Logger }
+// With keeps transactions on the silent logger, unless somebody watches them.
+func (l *directiveCounter) With(fields ...debuglog.ContextField) debuglog.Logger {
+	if l.watcher != nil {
+		return l.watcher.With(fields...)
+	}
+	return l.Logger
+}
+
+// WithLevel and WithOutput keep SecDebugLogLevel and SecDebugLog of a rule file
+// from putting another logger here: nothing could be located any more.
+
+// WithLevel implements debuglog.Logger.
+func (l *directiveCounter) WithLevel(debuglog.Level) debuglog.Logger { return l }
+
+// WithOutput implements debuglog.Logger.
+func (l *directiveCounter) WithOutput(io.Writer) debuglog.Logger { return l }
 
 type parsingEvent struct {
 	debuglog.Event
@@ -308,15 +301,20 @@ func (c *compiler) translate(err error) error {
 // inline source. No file is called so.
 const inlineMark = "\x00"
 
-// policyPosition turns a place in an inline text into one in the policy: a
-// literal block ("|") starts on the line below its indicator and is indented.
+// policyPosition turns a place in an inline text into one in the policy.
 func (c *compiler) policyPosition(pos seclang.Position) seclang.Position {
 	_, path, ok := strings.Cut(pos.File, inlineMark)
 	if !ok {
 		return pos
 	}
-	start := c.policy.origin.at(path)
-	if o := c.policy.origin; o != nil && o.places[path].literal {
+	return c.policy.placeIn(path, pos)
+}
+
+// placeIn gives a place in the text of a field its place in the policy: a
+// literal block ("|") starts on the line below its indicator and is indented.
+func (p *Policy) placeIn(path string, pos seclang.Position) seclang.Position {
+	start := p.origin.at(path)
+	if o := p.origin; o != nil && o.places[path].literal {
 		line := start.Line + pos.Line
 		return seclang.Position{File: start.File, Line: line, Col: pos.Col + o.indent(start.Line+1)}
 	}
@@ -332,22 +330,4 @@ func (o *origin) indent(line int) int {
 		}
 	}
 	return 0
-}
-
-// addresses joins entries and files into one set's text. A #line mark in
-// front of each gives the errors, and the messages of rules, the place they
-// came from.
-func (c *compiler) addresses(path string, entries, files []string) (string, error) {
-	var b strings.Builder
-	for i, e := range entries {
-		b.WriteString("#line " + c.policy.lineOf(at(path, i)) + "\n" + e + "\n")
-	}
-	for i, name := range files {
-		text, err := fs.ReadFile(c.rules, name)
-		if err != nil {
-			return "", c.policy.errorAt(at(path+"_files", i), "address set "+strconv.Quote(name)+" cannot be read", "it is looked for below the policy's folder and the rules")
-		}
-		b.WriteString("#line " + name + ":1\n" + string(text) + "\n")
-	}
-	return b.String(), nil
 }

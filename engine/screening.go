@@ -33,14 +33,15 @@ const (
 const defaultShadowSample = 1000
 
 // TX variables that the engine sets: those of the settings, those of the
-// connection, and one before phase 2.
+// connection, those of the client's address (addressInputs), and one before
+// phase 2.
 var (
-	settingInputs     = [...]string{"tabard_route", "tabard_jwt", "tabard_jwt_max_bytes", "tabard_mime", "tabard_ip"}
+	settingInputs     = [...]string{"tabard_route", "tabard_jwt", "tabard_jwt_max_bytes", "tabard_mime"}
 	connectionInputs  = [...]string{"tabard_proxy_route", "tabard_tls", "tabard_scheme", "tabard_grpc"}
 	bodyBytesVariable = "tabard_body_bytes"
 )
 
-const maxInputs = len(settingInputs) + len(connectionInputs)
+const maxInputs = len(settingInputs) + len(connectionInputs) + len(addressInputs)
 
 // screener is a rule set's screener while it is trusted.
 type screener struct {
@@ -134,7 +135,7 @@ func screenOptions(files fs.FS) screen.Options {
 	return screen.Options{
 		Files:     files,
 		Operators: operators.Plain(files),
-		Inputs:    slices.Concat(settingInputs[:], connectionInputs[:], []string{bodyBytesVariable}),
+		Inputs:    slices.Concat(settingInputs[:], connectionInputs[:], addressInputs[:], []string{bodyBytesVariable}),
 	}
 }
 

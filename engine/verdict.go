@@ -85,6 +85,9 @@ type Match struct {
 	Target string
 	// Message is the rule's msg with its macros expanded.
 	Message string
+	// Data is the rule's logdata with its macros expanded, such as "Matched Data:
+	// ... found within ARGS:q: ...", cut to MaxDataBytes and redacted.
+	Data string
 	// Value is what matched, cut to MaxValueBytes and redacted.
 	Value string
 }
@@ -92,6 +95,10 @@ type Match struct {
 // MaxValueBytes is how much of a matched value a Match keeps: enough to see
 // an attack, too little to fill a log with an upload.
 const MaxValueBytes = 128
+
+// MaxDataBytes is how much of a rule's logdata a Match keeps: CRS puts the
+// matching part and the whole value into it, and Coraza's own log cuts there.
+const MaxDataBytes = 280
 
 // IDs returns the ids of the matched rules that log, ascending, each once.
 func (v Verdict) IDs() []int {

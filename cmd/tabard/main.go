@@ -17,7 +17,7 @@ import (
 const (
 	exitOK   = 0
 	exitFail = 1 // it could not run, or not to its end
-	exitHit  = 2 // --fail-on found what it was to find
+	exitHit  = 2 // --fail-on found what it was to find, or a test failed
 )
 
 // stdio is where a command reads and writes.
@@ -35,7 +35,16 @@ type command struct {
 
 // commands are in the order of the help text.
 func commands() []command {
-	return []command{replayCommand, serveCommand, versionCommand, helpCommand()}
+	return []command{
+		replayCommand,
+		diffCommand,
+		reportCommand,
+		explainCommand,
+		testCommand,
+		serveCommand,
+		versionCommand,
+		helpCommand(),
+	}
 }
 
 func main() { os.Exit(run(os.Args[1:], stdio{os.Stdin, os.Stdout, os.Stderr})) }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -29,8 +30,9 @@ type loadedPolicy struct {
 
 // loadPolicy reads a policy file. Its directives and address sets are looked
 // for beside it, then below TABARD_RULES, then among the built-in rules.
-// Without a file it is the built-in default, the zero Policy.
-func loadPolicy(file string) (loadedPolicy, error) {
+// Without a file it is the built-in default, the zero Policy. What stands in
+// more goes before all of them.
+func loadPolicy(file string, more ...fs.FS) (loadedPolicy, error) {
 	var folders folders
 	p := loadedPolicy{name: "built-in (CRS at paranoia level 1, blocking)"}
 	if file != "" {
@@ -44,14 +46,27 @@ func loadPolicy(file string) (loadedPolicy, error) {
 		}
 		folders = append(folders, filepath.Dir(file))
 	}
-	if more := os.Getenv(rulesVariable); more != "" {
-		if info, err := os.Stat(more); err != nil || !info.IsDir() {
-			return p, fmt.Errorf("%s is no folder: %s", rulesVariable, more)
+	if named := os.Getenv(rulesVariable); named != "" {
+		if info, err := os.Stat(named); err != nil || !info.IsDir() {
+			return p, fmt.Errorf("%s is no folder: %s", rulesVariable, named)
 		}
-		folders = append(folders, more)
+		folders = append(folders, named)
 	}
-	p.rules = rules.Overlay(folders)
+	p.rules = rules.Overlay(firstOf(append(more[:len(more):len(more)], folders)))
 	return p, nil
+}
+
+// firstOf is a file system of several: the first one that has a file gives it.
+type firstOf []fs.FS
+
+// Open implements fs.FS.
+func (f firstOf) Open(name string) (file fs.File, err error) {
+	for _, layer := range f {
+		if file, err = layer.Open(name); err == nil || !errors.Is(err, fs.ErrNotExist) {
+			break
+		}
+	}
+	return file, err
 }
 
 // engine compiles the policy.
@@ -79,6 +94,11 @@ func (p *loadedPolicy) setScreen(mode engine.ScreenMode) error {
 func (p loadedPolicy) usesFiles() bool {
 	directives, ip := p.policy.Directives, p.policy.IP
 	files := append(ip.AllowFiles[:len(ip.AllowFiles):len(ip.AllowFiles)], ip.BlockFiles...)
+	for _, s := range p.policy.IPSets {
+		if s.File != "" {
+			files = append(files, s.File)
+		}
+	}
 	for _, r := range p.policy.Routes {
 		directives = append(directives[:len(directives):len(directives)], r.Directives...)
 		if r.IP != nil {

@@ -46,8 +46,9 @@ input; of a folder all files below it are read but hidden ones; gzip is undone.
 Formats:
   har     HTTP Archive 1.1 and 1.2, as browsers export it
   ndjson  one JSON object a line: id, method, path, headers [["name","value"],...],
-          body_b64, and when known client_ip, scheme, response {status, headers,
-          body_b64}. A header's code points up to U+00FF are bytes (Latin-1)
+          body_b64, and when known client_ip, scheme, time (RFC 3339), label,
+          response {status, headers, body_b64}. A header's code points up to U+00FF
+          are bytes (Latin-1)
   log     access logs of nginx and Apache, common or combined. A log knows few
           headers and no body: its requests get a Host, and a POST, PUT or PATCH
           a Content-Length of 0, and the summary says what was not known

@@ -26,16 +26,9 @@ func wasmJudges(ctx context.Context, file string, p loadedPolicy) ([]replay.Judg
 	if os.Getenv(rulesVariable) != "" {
 		return nil, nil, errors.New(rulesVariable + " does not reach the module, which knows its built-in rules only: unset it or use --engine native")
 	}
-	if file == "" {
-		file = besideProgram("tabard.wasm")
-	}
-	code, err := os.ReadFile(file)
+	module, err := compileModule(ctx, file)
 	if err != nil {
-		return nil, nil, fmt.Errorf("%w; make build makes the module, --module names another", err)
-	}
-	module, err := wasmhost.Compile(ctx, code, cache()...)
-	if err != nil {
-		return nil, nil, fmt.Errorf("%s: %w", file, err)
+		return nil, nil, err
 	}
 	closeAll := func() error { return module.Close(context.WithoutCancel(ctx)) }
 	judges := make([]replay.Judge, runtime.GOMAXPROCS(0))
@@ -50,6 +43,23 @@ func wasmJudges(ctx context.Context, file string, p loadedPolicy) ([]replay.Judg
 		judges[i] = &wasmJudge{module: module, policy: string(p.text), host: host}
 	}
 	return judges, closeAll, nil
+}
+
+// compileModule compiles the module of that file; empty for the one beside this
+// program.
+func compileModule(ctx context.Context, file string) (*wasmhost.Module, error) {
+	if file == "" {
+		file = besideProgram("tabard.wasm")
+	}
+	code, err := os.ReadFile(file)
+	if err != nil {
+		return nil, fmt.Errorf("%w; make build makes the module, --module names another", err)
+	}
+	module, err := wasmhost.Compile(ctx, code, cache()...)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", file, err)
+	}
+	return module, nil
 }
 
 // besideProgram names a file in the folder of this program, not of a link to

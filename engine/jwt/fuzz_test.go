@@ -47,11 +47,56 @@ func FuzzCheck(f *testing.F) {
 			if header != nil && claims != nil && err == nil && parts[2] != "" && alg == "HS256" {
 				// What the standard library does not look at.
 				require.Contains(t, []jwt.Problem{
-					jwt.HeaderDuplicate, jwt.HeaderLimits, jwt.HeaderText,
-					jwt.ClaimsDuplicate, jwt.ClaimsLimits, jwt.ClaimsText,
+					jwt.HeaderDuplicate, jwt.HeaderLimits, jwt.HeaderText, jwt.HeaderNumber,
+					jwt.ClaimsDuplicate, jwt.ClaimsLimits, jwt.ClaimsText, jwt.ClaimsNumber,
 				}, got)
 			}
 		}
+	})
+}
+
+// FuzzProblems has every check look at a token that anybody may send, and at each
+// of its values, and wants no panic and no text of the token in what is said.
+func FuzzProblems(f *testing.F) {
+	for _, header := range []string{
+		goodHeader, `{"alg":"ES256","crit":["b64"],"b64":false,"zip":"DEF","p2c":1e300}`,
+		`{"alg":"HS256","jwk":{},"x5c":[],"jku":"https://x/..","x5u":1,"kid":"%2e%2e/\u0000","cty":"JWT","typ":"dpop+jwt"}`,
+	} {
+		f.Add(header, goodClaims, "s", "claims.r.x")
+	}
+	f.Add(`{"alg":"ES512"}`, `{"exp":1e9,"nbf":"x","iat":-1,"aud":[1,null,"a"],"scope":" a ","scp":[["b"]],"roles":{}}`, strings.Repeat("\x00", 132), "header.%")
+	keys, err := jwt.ParseKeys(`{"kty":"oct","k":"c2VjcmV0Li5zZWNyZXQuLnNlY3JldC4uc2VjcmV0Li4"}`)
+	require.NoError(f, err)
+	rules := jwt.Rules{
+		Issuers: []string{"i"}, Audiences: []string{"a"}, RequiredClaims: []string{"sub", "a.b"}, Scopes: []string{"a"},
+		Roles: []string{"r"}, RolesClaim: "roles", CheckTimes: true, MaxLifetime: 1, KeyURLs: []string{"https://x/"}, Keys: keys,
+	}
+	f.Fuzz(func(t *testing.T, header, claims, signature, name string) {
+		text := b64(header) + "." + b64(claims) + "." + b64(signature)
+		parsed, p := jwt.Parse(text, jwt.Limits{})
+		require.Equal(t, p == jwt.OK, parsed != nil)
+		if parsed == nil {
+			return
+		}
+		for _, p := range append(parsed.Problems(&rules, now), parsed.Problems(&jwt.Rules{}, now)...) {
+			require.NotEmpty(t, p.String())
+			require.NotEqual(t, jwt.ClassNone, p.Class())
+		}
+		for _, v := range append(parsed.Values(name), parsed.Issuer(), parsed.Subject(), parsed.KeyID()) {
+			require.LessOrEqual(t, len(v), len(header)+len(claims))
+		}
+	})
+}
+
+// FuzzParseKeys wants an error or keys, and no panic.
+func FuzzParseKeys(f *testing.F) {
+	f.Add(`{"keys":[{"kty":"RSA","n":"AQAB","e":"AQAB","use":"sig","key_ops":["verify"]}]}`)
+	f.Add(`{"kty":"EC","crv":"P-521","x":"AA","y":"AA"}`)
+	f.Add(`{"kty":"OKP","crv":"Ed25519","x":"c2VjcmV0Li5zZWNyZXQuLnNlY3JldC4uc2VjcmV0Li4"}`)
+	f.Add(`{"kty":"oct","k":"c2VjcmV0Li5zZWNyZXQuLnNlY3JldC4uc2VjcmV0Li4"}`)
+	f.Fuzz(func(t *testing.T, text string) {
+		keys, err := jwt.ParseKeys(text)
+		require.Equal(t, err == nil, keys != nil)
 	})
 }
 

@@ -26,6 +26,7 @@ const (
 	faultText
 	faultDuplicate
 	faultLimits
+	faultNumber
 )
 
 // scanner reads one JSON text as RFC 8259 and I-JSON (RFC 7493) define it. It
@@ -37,9 +38,17 @@ type scanner struct {
 	// names are the members of the objects that are open, outermost first; an
 	// object compares with its own tail only.
 	names []memberName
-	// header, when not nil, gets the members of the outermost object.
-	header *header
-	fault  fault
+	// outer, when not nil, gets the members of the outermost object.
+	outer memberSink
+	// fold: its members must differ in more than the case of ASCII letters.
+	fold  bool
+	fault fault
+}
+
+// memberSink takes the members of an object: a name without its escapes, and a
+// JSON value as written.
+type memberSink interface {
+	member(name, value []byte)
 }
 
 // memberName is a name without its escapes. Hashes are compared first, or a
@@ -49,21 +58,31 @@ type memberName struct {
 	text []byte
 }
 
-// scanObject reads in as one JSON object with nothing but blanks around it. A
-// header is filled, and its members must differ in more than the case of ASCII
-// letters, because some libraries do not tell ALG from alg.
-func scanObject(in []byte, h *header) fault {
-	if !utf8.Valid(in) {
+// scanHeader reads a JOSE header. Its members must differ in more than the case
+// of ASCII letters, because some libraries do not tell ALG from alg.
+func scanHeader(in []byte, h *header) fault {
+	s := scanner{in: in, outer: h, fold: true}
+	return s.whole()
+}
+
+// scanObject reads in as one JSON object with nothing but blanks around it, and
+// gives its members to outer unless that is nil.
+func scanObject(in []byte, outer memberSink) fault {
+	s := scanner{in: in, outer: outer}
+	return s.whole()
+}
+
+func (s *scanner) whole() fault {
+	if !utf8.Valid(s.in) {
 		return faultText
 	}
-	s := scanner{in: in, header: h}
 	s.blanks()
 	if s.peek() != '{' {
 		return faultSyntax
 	}
 	s.object()
 	s.blanks()
-	if s.fault == faultNone && s.pos != len(in) {
+	if s.fault == faultNone && s.pos != len(s.in) {
 		return faultSyntax
 	}
 	return s.fault
@@ -208,14 +227,11 @@ func (s *scanner) pair(base int) bool {
 	if !s.value() {
 		return false
 	}
-	if s.inHeader() {
-		s.header.member(string(name), s.in[start:s.pos])
+	if s.outer != nil && s.depth == 1 {
+		s.outer.member(name, s.in[start:s.pos])
 	}
 	return true
 }
-
-// inHeader says whether the members now read are those of a header itself.
-func (s *scanner) inHeader() bool { return s.header != nil && s.depth == 1 }
 
 // unique remembers the name and says whether its object has not had it before.
 func (s *scanner) unique(name []byte, base int) bool {
@@ -224,7 +240,7 @@ func (s *scanner) unique(name []byte, base int) bool {
 	}
 	n := memberName{hash: hashFold(name), text: name}
 	for _, other := range s.names[base:] {
-		if other.hash == n.hash && (bytes.Equal(other.text, name) || s.inHeader() && bytes.EqualFold(other.text, name)) {
+		if other.hash == n.hash && (bytes.Equal(other.text, name) || s.fold && s.depth == 1 && bytes.EqualFold(other.text, name)) {
 			return s.fail(faultDuplicate)
 		}
 	}
@@ -244,8 +260,15 @@ func hashFold(name []byte) uint32 {
 	return h
 }
 
-// number reads -?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?
+// sureDigits is how many characters a number may have before it is asked whether
+// a double can hold it.
+const sureDigits = 300
+
+// number reads -?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)? and refuses what no double
+// holds: parsers make infinity, a wrong number or an error of it (RFC 7493,
+// section 2.2).
 func (s *scanner) number() bool {
+	start, exponent := s.pos, false
 	s.take('-')
 	if !s.take('0') && !s.digits() {
 		return s.fail(faultSyntax)
@@ -254,11 +277,17 @@ func (s *scanner) number() bool {
 		return s.fail(faultSyntax)
 	}
 	if s.take('e') || s.take('E') {
+		exponent = true
 		if !s.take('+') {
 			s.take('-')
 		}
 		if !s.digits() {
 			return s.fail(faultSyntax)
+		}
+	}
+	if exponent || s.pos-start > sureDigits {
+		if _, err := strconv.ParseFloat(string(s.in[start:s.pos]), 64); err != nil {
+			return s.fail(faultNumber)
 		}
 	}
 	return true

@@ -20,17 +20,17 @@ type Limits struct {
 	Encrypted bool
 }
 
-// Bearer takes the token out of the value of an Authorization header field, in
-// any case of the scheme and with any number of blanks (RFC 6750, section 2.1;
-// RFC 9110, section 11.1). ok is false when the scheme is another one. The
-// token may be empty and is not checked.
+// Bearer takes the token out of the value of an Authorization header field, of
+// the scheme Bearer or DPoP in any case and with any number of blanks (RFC 6750,
+// section 2.1; RFC 9449, section 7.1; RFC 9110, section 11.1). ok is false when
+// the scheme is another one. The token may be empty and is not checked.
 func Bearer(value string) (token string, ok bool) {
 	value = strings.Trim(value, " \t")
 	scheme, token := value, ""
 	if i := strings.IndexAny(value, " \t"); i >= 0 {
 		scheme, token = value[:i], strings.TrimLeft(value[i:], " \t")
 	}
-	if !strings.EqualFold(scheme, "bearer") {
+	if !strings.EqualFold(scheme, "bearer") && !strings.EqualFold(scheme, "dpop") {
 		return "", false
 	}
 	return token, true
@@ -55,7 +55,7 @@ func Looks(token string) bool {
 		return false
 	}
 	var h header
-	if strict(first) && scanObject(text, &h) == faultNone {
+	if strict(first) && scanHeader(text, &h) == faultNone {
 		return h.alg != nil || h.enc != nil || bytes.Contains(bytes.ToUpper(h.typ), []byte("JWT"))
 	}
 	return dotted || bytes.Contains(text, []byte(`"alg"`))
@@ -83,18 +83,47 @@ func opensObject(b []byte) bool {
 // right, or OK. It verifies no signature, and no claim means anything to it.
 // The cost is linear in len(token), which is looked at first.
 func Check(token string, limits Limits) Problem {
+	var t Token
+	return t.parse(token, limits)
+}
+
+// Token is a token that is well-formed, taken apart. It keeps the text that it
+// was made of.
+type Token struct {
+	text       string
+	header     header
+	headerText []byte
+	claimsText []byte // nil for an encrypted token
+	signature  []byte // nil for an encrypted token
+	room       [headerBytes]byte
+}
+
+// Parse takes a token apart. It gives nil and the problem when Check finds one.
+func Parse(token string, limits Limits) (*Token, Problem) {
+	t := new(Token)
+	if p := t.parse(token, limits); p != OK {
+		return nil, p
+	}
+	return t, OK
+}
+
+func (t *Token) parse(token string, limits Limits) Problem {
 	if token == "" {
 		return Missing
 	}
 	if len(token) > limits.maxBytes() {
 		return TooLong
 	}
+	t.text = token
 	first, rest, _ := strings.Cut(token, ".")
 	switch strings.Count(token, ".") {
 	case 2:
-		return checkSigned(first, rest)
+		return t.parseSigned(first, rest)
 	case 4:
-		return checkEncrypted(first, rest, limits)
+		if !limits.Encrypted {
+			return Encrypted
+		}
+		return t.parseEncrypted(first, rest)
 	}
 	return Parts
 }
@@ -106,13 +135,20 @@ func (l Limits) maxBytes() int {
 	return DefaultMaxBytes
 }
 
-func checkSigned(first, rest string) Problem {
-	var h header
-	if p := h.read(first); p != OK {
+func (t *Token) parseHeader(part string) Problem {
+	if !strict(part) {
+		return HeaderBase64
+	}
+	t.headerText = decode(t.room[:], part)
+	return t.header.read(t.headerText)
+}
+
+func (t *Token) parseSigned(first, rest string) Problem {
+	if p := t.parseHeader(first); p != OK {
 		return p
 	}
 	claims, signature, _ := strings.Cut(rest, ".")
-	if p := checkClaims(claims); p != OK {
+	if p := t.parseClaims(claims); p != OK {
 		return p
 	}
 	switch {
@@ -121,15 +157,20 @@ func checkSigned(first, rest string) Problem {
 	case !strict(signature):
 		return SignatureBase64
 	}
+	t.signature = decode(nil, signature)
 	return OK
 }
 
-func checkClaims(part string) Problem {
+func (t *Token) parseClaims(part string) Problem {
 	if !strict(part) {
 		return ClaimsBase64
 	}
-	switch scanObject(decode(nil, part), nil) {
+	t.claimsText = decode(nil, part)
+	switch scanObject(t.claimsText, nil) {
 	case faultSyntax:
+		if Looks(string(t.claimsText)) {
+			return Nested
+		}
 		return ClaimsJSON
 	case faultText:
 		return ClaimsText
@@ -137,21 +178,19 @@ func checkClaims(part string) Problem {
 		return ClaimsDuplicate
 	case faultLimits:
 		return ClaimsLimits
+	case faultNumber:
+		return ClaimsNumber
 	}
 	return OK
 }
 
-// checkEncrypted judges key, IV, ciphertext and tag by their alphabet alone:
+// parseEncrypted judges key, IV, ciphertext and tag by their alphabet alone:
 // key and IV are empty with alg dir and with some algorithms.
-func checkEncrypted(first, rest string, limits Limits) Problem {
-	if !limits.Encrypted {
-		return Encrypted
-	}
-	var h header
-	if p := h.read(first); p != OK {
+func (t *Token) parseEncrypted(first, rest string) Problem {
+	if p := t.parseHeader(first); p != OK {
 		return p
 	}
-	if h.enc == nil {
+	if t.header.enc == nil {
 		return EncMissing
 	}
 	for part := range strings.SplitSeq(rest, ".") {
@@ -164,3 +203,17 @@ func checkEncrypted(first, rest string, limits Limits) Problem {
 	}
 	return OK
 }
+
+// Alg, KeyID, Issuer and Subject give what the token says of itself, or "".
+func (t *Token) Alg() string { return textOr(t.header.alg) }
+
+// KeyID is kid.
+func (t *Token) KeyID() string { return textOr(t.header.kid) }
+
+func textOr(value []byte) string {
+	text, _ := textOf(value)
+	return text
+}
+
+// signaturePart is the last part, as written.
+func (t *Token) signaturePart() string { return t.text[strings.LastIndexByte(t.text, '.')+1:] }

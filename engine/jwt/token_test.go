@@ -32,6 +32,9 @@ func TestCheckHeaderAndAlg(t *testing.T) {
 		"a URI may be an alg":                         {`{"alg":"https://alg.example/x"}`, jwt.OK},
 		"a name that only begins like none is an alg": {`{"alg":"none1"}`, jwt.OK},
 		"alg may be written with escapes":             {`{"\u0061lg":"HS\u0032\u0035\u0036"}`, jwt.OK},
+		"the largest double":                          {`{"alg":"HS256","x":1.7976931348623157e308}`, jwt.OK},
+		"a number above all doubles":                  {`{"alg":"HS256","x":1e309}`, jwt.HeaderNumber},
+		"a number above all doubles, written out":     {`{"alg":"HS256","x":1` + strings.Repeat("0", 309) + `}`, jwt.HeaderNumber},
 		"a nested object may repeat an outer name":    {`{"alg":"HS256","jwk":{"alg":"HS256"}}`, jwt.OK},
 		"no alg":                                        {`{"typ":"JWT"}`, jwt.AlgMissing},
 		"an empty header has no alg":                    {`{}`, jwt.AlgMissing},
@@ -149,7 +152,7 @@ func TestCheckPartsAndEncoding(t *testing.T) {
 		"stray bits behind two bytes":               {h + "." + c + ".AAB", jwt.SignatureBase64},
 		"no stray bits behind two bytes":            {h + "." + c + ".AAE", jwt.OK},
 		"claims that are a number":                  {signed(goodHeader, "1"), jwt.ClaimsJSON},
-		"claims that are a nested token":            {signed(goodHeader, h+"."+c+"."+s), jwt.ClaimsJSON},
+		"claims that are a nested token":            {signed(goodHeader, h+"."+c+"."+s), jwt.Nested},
 		"claims with a member twice":                {signed(goodHeader, `{"sub":"u1","sub":"u2"}`), jwt.ClaimsDuplicate},
 		"claims may differ in letters":              {signed(goodHeader, `{"sub":"u1","Sub":"u2"}`), jwt.OK},
 		"claims that are not UTF-8":                 {signed(goodHeader, "{\"sub\":\"\xe9\"}"), jwt.ClaimsText},
@@ -242,6 +245,7 @@ func TestBearer(t *testing.T) {
 		"blanks inside the token stay": {"Bearer a b", "a b", true},
 		"the scheme alone":             {"Bearer", "", true},
 		"the scheme and blanks":        {"Bearer  ", "", true},
+		"the scheme of RFC 9449":       {"dpop abc", "abc", true},
 		"another scheme":               {"Basic YTpi", "", false},
 		"a longer scheme":              {"Bearerx abc", "", false},
 		"a token without scheme":       {"eyJhbGciOiJub25lIn0.e30.", "", false},
@@ -257,10 +261,15 @@ func TestBearer(t *testing.T) {
 
 func TestEachProblemHasText(t *testing.T) {
 	require.Empty(t, jwt.OK.String())
-	seen := map[string]bool{}
-	for p := jwt.Missing; p <= jwt.SignatureBase64; p++ {
+	seen, classes := map[string]bool{}, map[jwt.Class]bool{}
+	for p := jwt.Missing; p <= jwt.Elsewhere; p++ {
 		require.NotEmpty(t, p.String())
+		require.NotEqual(t, jwt.ClassNone, p.Class(), p.String())
 		require.False(t, seen[p.String()], "the text %q is used twice", p)
 		seen[p.String()] = true
+		classes[p.Class()] = true
+	}
+	for _, c := range jwt.Classes() {
+		require.True(t, classes[c], "no problem is of the class %q", c)
 	}
 }

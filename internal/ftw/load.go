@@ -43,14 +43,24 @@ func LoadAll(files fs.FS) ([]Suite, error) {
 // is the first mistake, and the Suite holds what could be read all the same. A
 // file that is empty or holds comments only, of which CRS has one, is a Suite
 // without tests.
-func Load(file string, text []byte) (Suite, error) {
-	root, err := parse(file, text)
+func Load(file string, text []byte) (Suite, error) { return load(&reader{file: file}, text) }
+
+// LoadForeign is Load for files that others keep: an unknown key is no error
+// but one of Suite.Notes, since go-ftw reads over it.
+func LoadForeign(file string, text []byte) (Suite, error) {
+	r := &reader{file: file, foreign: true}
+	s, err := load(r, text)
+	s.Notes = r.notes
+	return s, err
+}
+
+func load(r *reader, text []byte) (Suite, error) {
+	root, err := parse(r.file, text)
 	if err != nil || root == nil {
-		return Suite{File: file}, err
+		return Suite{File: r.file}, err
 	}
-	r := &reader{file: file}
 	s := r.suite(root)
-	s.File = file
+	s.File = r.file
 	return s, r.err
 }
 
@@ -168,10 +178,10 @@ func (r *reader) input(n *yaml.Node) Input {
 		"dest_addr": into(&in.DestAddr, r.text), "port": into(&in.Port, r.number), "protocol": into(&in.Protocol, r.text),
 		"method": into(&in.Method, r.text), "uri": into(&in.URI, r.text), "version": into(&in.Version, r.text),
 		"headers": into(&in.Headers, r.headers), "ordered_headers": into(&in.Headers, r.tuples),
-		"data": into(&in.Data, r.bytes), "encoded_data": into(&in.Data, r.base64),
+		"data": into(&in.Data, r.data), "encoded_data": into(&in.Data, r.base64),
 		"encoded_request":      into(&in.EncodedRequest, r.base64),
-		"save_cookie":          into(&in.SaveCookie, r.truth),
-		"follow_redirect":      into(&in.FollowRedirect, r.truth),
+		"save_cookie":          r.unsupported("write the cookie into the next stage"),
+		"follow_redirect":      r.unsupported("write the redirected request as the next stage"),
 		"autocomplete_headers": into(&in.AutocompleteHeaders, r.truth),
 		"stop_magic":           func(n *yaml.Node) { in.AutocompleteHeaders = !r.truth(n) },
 		"virtual_host_mode":    func(*yaml.Node) {},
@@ -209,7 +219,7 @@ func (r *reader) output(n *yaml.Node) Output {
 		"log": func(n *yaml.Node) {
 			expectations(n, "log", fields{
 				"expect_ids": into(&out.ExpectIDs, r.numbers), "no_expect_ids": into(&out.NoExpectIDs, r.numbers),
-				"match_regex": into(&out.MatchRegex, r.text), "no_match_regex": into(&out.NoMatchRegex, r.text),
+				"match_regex": into(&out.MatchRegex, r.regex), "no_match_regex": into(&out.NoMatchRegex, r.regex),
 			})
 		},
 	})

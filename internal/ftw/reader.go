@@ -3,6 +3,7 @@ package ftw
 import (
 	"encoding/base64"
 	"maps"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -15,8 +16,10 @@ import (
 // reader turns YAML nodes into Go values. It keeps the first error and goes on
 // with zero values, so that its callers read like the format.
 type reader struct {
-	file string
-	err  error
+	file    string
+	err     error
+	foreign bool // unknown keys are notes
+	notes   []error
 }
 
 // fields says what to do with the value of each key that is allowed.
@@ -47,6 +50,8 @@ func (r *reader) object(n *yaml.Node, what string, allowed fields) {
 		key, value := n.Content[i], n.Content[i+1]
 		read, ok := allowed[key.Value]
 		switch {
+		case !ok && r.foreign:
+			r.notes = append(r.notes, &seclang.Error{Pos: r.at(key), Msg: "unknown key " + strconv.Quote(key.Value) + " in " + what})
 		case !ok:
 			r.fail(key, "unknown key "+strconv.Quote(key.Value)+" in "+what, seclang.DidYouMean(key.Value, slices.Sorted(maps.Keys(allowed))))
 		case seen[key.Value]:
@@ -146,6 +151,26 @@ func (r *reader) truth(n *yaml.Node) bool {
 }
 
 func (r *reader) bytes(n *yaml.Node) []byte { return []byte(r.text(n)) }
+
+func (r *reader) data(n *yaml.Node) []byte { return expandData(r.text(n)) }
+
+func (r *reader) regex(n *yaml.Node) string {
+	text := r.text(n)
+	if _, err := regexp.Compile(text); err != nil {
+		r.fail(n, err.Error(), "")
+	}
+	return text
+}
+
+// unsupported gives a function that refuses true for a key that no runner here
+// can honour, go-ftw's among them.
+func (r *reader) unsupported(instead string) func(*yaml.Node) {
+	return func(n *yaml.Node) {
+		if r.truth(n) {
+			r.fail(n, "not supported", instead)
+		}
+	}
+}
 
 func (r *reader) base64(n *yaml.Node) []byte {
 	out, err := base64.StdEncoding.DecodeString(strings.Join(strings.Fields(r.text(n)), ""))

@@ -2,7 +2,6 @@ package ftw_test
 
 import (
 	"io/fs"
-	"net/netip"
 	"os"
 	"path"
 	"testing"
@@ -11,6 +10,7 @@ import (
 
 	"tabard/engine"
 	"tabard/internal/ftw"
+	"tabard/internal/ftw/native"
 	"tabard/rules"
 )
 
@@ -28,13 +28,13 @@ func TestOurRules(t *testing.T) {
 		}
 		for _, test := range suite.Tests {
 			t.Run(test.Name, func(t *testing.T) {
-				for _, stage := range test.Stages {
-					verdict := play(engines[dir], stage.Input)
-					require.NoError(t, verdict.Err)
-					for _, failure := range ftw.Judge(stage, verdict.IDs(), verdict.Status) {
+				cases := []ftw.Case{{Test: test, Suite: &suite, Runner: native.Runner{Engine: engines[dir]}}}
+				require.NoError(t, ftw.Run(t.Context(), cases, 1, func(r ftw.Result) {
+					require.NoError(t, r.Err)
+					for _, failure := range r.Failures {
 						t.Errorf("rules/%s (%s)", failure, test.Description)
 					}
-				}
+				}))
 			})
 		}
 	}
@@ -50,18 +50,4 @@ func newEngine(t *testing.T, files fs.FS, name string) *engine.Engine {
 	e, err := engine.New(policy, rules.FS())
 	require.NoError(t, err)
 	return e
-}
-
-// play sends one request through the engine, as far as it lets it.
-func play(e *engine.Engine, in ftw.Input) engine.Verdict {
-	x := e.Begin(engine.Conn{Peer: netip.MustParseAddrPort("192.0.2.250:1234")})
-	request := engine.Request{Method: in.Method, Target: in.URI, Protocol: in.Version, Scheme: in.Protocol}
-	for _, h := range in.AllHeaders() {
-		request.Headers = append(request.Headers, [2]string{h.Name, h.Value})
-	}
-	x.RequestHeaders(request, len(in.Data) == 0)
-	if x.HoldRequest() {
-		x.RequestBody(in.Data, true)
-	}
-	return x.End()
 }

@@ -14,6 +14,8 @@ type Suite struct {
 	Tags []string
 	// Tests are in the order of the file.
 	Tests []Test
+	// Notes are what LoadForeign has read over.
+	Notes []error
 }
 
 // Test is one test: its stages are sent one after the other.
@@ -44,23 +46,21 @@ type Stage struct {
 // Header is one field line.
 type Header struct{ Name, Value string }
 
-// Input is the request of a stage. A runner in this process ignores address,
-// port and protocol.
+// Input is the request of a stage. Runners ignore address and port: they know
+// where to send it.
 type Input struct {
 	DestAddr string
 	Port     int
 	Protocol string
 	// Method is GET, URI is "/" and Version is HTTP/1.1 when the file has none.
 	Method, URI, Version string
-	// Headers are in the file's order; AllHeaders also has those that the
-	// format adds.
+	// Headers are in the file's order; Message also has those that the format
+	// adds.
 	Headers []Header
 	// Data is the body.
 	Data []byte
 	// AutocompleteHeaders is true when the file says nothing.
 	AutocompleteHeaders bool
-	SaveCookie          bool
-	FollowRedirect      bool
 	// EncodedRequest, when not nil, is the whole message as sent, and nothing
 	// else counts.
 	EncodedRequest []byte

@@ -2,10 +2,11 @@ package ftw
 
 import (
 	"errors"
-	"regexp"
-	"strconv"
 	"strings"
+	"sync"
+	"text/template"
 
+	"github.com/Masterminds/sprig/v3"
 	"go.yaml.in/yaml/v3"
 )
 
@@ -21,7 +22,7 @@ type Template struct {
 	DestAddr, Protocol, Method, URI, Version, Data *string
 	Port                                           *int
 	Headers                                        []Header
-	AutocompleteHeaders, SaveCookie                *bool
+	AutocompleteHeaders                            *bool
 }
 
 func (r *reader) template(n *yaml.Node) (t Template) {
@@ -29,7 +30,7 @@ func (r *reader) template(n *yaml.Node) (t Template) {
 		"dest_addr": intoNew(&t.DestAddr, r.text), "port": intoNew(&t.Port, r.number), "protocol": intoNew(&t.Protocol, r.text),
 		"method": intoNew(&t.Method, r.text), "uri": intoNew(&t.URI, r.text), "version": intoNew(&t.Version, r.text),
 		"headers": into(&t.Headers, r.tuples), "data": intoNew(&t.Data, r.text),
-		"save_cookie":          intoNew(&t.SaveCookie, r.truth),
+		"save_cookie":          r.unsupported("write the cookie into the next stage"),
 		"autocomplete_headers": intoNew(&t.AutocompleteHeaders, r.truth),
 		"stop_magic":           func(n *yaml.Node) { auto := !r.truth(n); t.AutocompleteHeaders = &auto },
 	})
@@ -46,7 +47,6 @@ func (t Template) with(over Template) Template {
 	t.Method, t.URI, t.Version = first(over.Method, t.Method), first(over.URI, t.URI), first(over.Version, t.Version)
 	t.Data = first(over.Data, t.Data)
 	t.AutocompleteHeaders = first(over.AutocompleteHeaders, t.AutocompleteHeaders)
-	t.SaveCookie = first(over.SaveCookie, t.SaveCookie)
 	if over.Headers != nil {
 		t.Headers = over.Headers
 	}
@@ -60,9 +60,9 @@ func first[T any](a, b *T) *T {
 	return b
 }
 
-// Expand gives the request that a v2 stage would spell out. The payload goes
-// where uri, data and header values say {{.Payload}}; a nil one may not be
-// asked for.
+// Expand gives the request that a v2 stage would spell out. uri, data and header
+// values are Go templates with Sprig's functions, in which .Payload is the
+// payload; a nil one may not be asked for. The payload itself is no template.
 func (t Template) Expand(payload *string) (Input, error) {
 	in := defaultInput
 	set(&in.DestAddr, t.DestAddr)
@@ -71,7 +71,6 @@ func (t Template) Expand(payload *string) (Input, error) {
 	set(&in.Method, t.Method)
 	set(&in.Version, t.Version)
 	set(&in.AutocompleteHeaders, t.AutocompleteHeaders)
-	set(&in.SaveCookie, t.SaveCookie)
 	fill := filler{payload: payload}
 	if t.URI != nil {
 		in.URI = fill.in("uri", *t.URI)
@@ -91,26 +90,29 @@ func set[T any](target, value *T) {
 	}
 }
 
-// filler puts the payload in its places.
+// filler fills the templates in the fields of a request.
 type filler struct {
 	payload *string
 	err     error
 }
 
-var placeholder = regexp.MustCompile(`\{\{-?\s*(.*?)\s*-?\}\}`)
+// functions are Sprig's that give the same text each time: a test must not
+// depend on the environment, the network, the clock or chance.
+var functions = sync.OnceValue(sprig.HermeticTxtFuncMap)
 
 func (f *filler) in(where, text string) string {
-	return placeholder.ReplaceAllStringFunc(text, func(found string) string {
-		switch {
-		case placeholder.FindStringSubmatch(found)[1] != ".Payload":
-			f.fail(where + " of the template has " + strconv.Quote(found) + ": only {{.Payload}} is expanded")
-		case f.payload == nil:
-			f.fail(where + " of the template asks for a payload, and the test has none")
-		default:
-			return *f.payload
-		}
+	if !strings.Contains(text, "{{") {
+		return text
+	}
+	if f.payload == nil && strings.Contains(text, ".Payload") {
+		f.fail(where + " of the template asks for a payload, and the test has none")
 		return ""
-	})
+	}
+	out, err := expand(text, f.payload)
+	if err != nil {
+		f.fail(where + " of the template: " + strings.TrimPrefix(err.Error(), "template: "))
+	}
+	return out
 }
 
 func (f *filler) fail(msg string) {
@@ -119,38 +121,28 @@ func (f *filler) fail(msg string) {
 	}
 }
 
-// AllHeaders gives the field lines to send: Headers and, unless the test says
-// no, those that a client cannot well leave out: a form's Content-Type when
-// there is a body without one, Connection and Content-Length.
-func (in Input) AllHeaders() []Header {
-	out := append([]Header(nil), in.Headers...)
-	if !in.AutocompleteHeaders {
-		return out
+// expand runs a text/template with Sprig's functions and, as .Payload, the
+// payload.
+func expand(text string, payload *string) (string, error) {
+	t, err := template.New("text").Funcs(functions()).Parse(text)
+	if err != nil {
+		return "", err
 	}
-	add := func(name, value string) {
-		for _, h := range out {
-			if strings.EqualFold(h.Name, name) {
-				return
-			}
-		}
-		out = append(out, Header{name, value})
-	}
-	if len(in.Data) > 0 {
-		add("Content-Type", "application/x-www-form-urlencoded")
-	}
-	add("Connection", "close")
-	if len(in.Data) > 0 || hasBody(in.Method) {
-		add("Content-Length", strconv.Itoa(len(in.Data)))
-	}
-	return out
+	var data struct{ Payload string }
+	set(&data.Payload, payload)
+	var b strings.Builder
+	err = t.Execute(&b, data)
+	return b.String(), err
 }
 
-// hasBody says whether a client sends Content-Length even without a body (RFC
-// 9110, section 8.6).
-func hasBody(method string) bool {
-	switch method {
-	case "POST", "PUT", "PATCH", "DELETE":
-		return true
+// expandData expands a body of v2, where a template may stand in any body and
+// an attack on template engines looks like one: what does not run as a
+// template is sent as it is written.
+func expandData(text string) []byte {
+	if strings.Contains(text, "{{") {
+		if out, err := expand(text, nil); err == nil {
+			return []byte(out)
+		}
 	}
-	return false
+	return []byte(text)
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/netip"
 	"strings"
+	"time"
 
 	"tabard/engine"
 )
@@ -26,7 +27,11 @@ type logReader struct {
 // logLine is what a line says.
 type logLine struct {
 	host, client, request, referer, agent string
+	time                                  time.Time
 }
+
+// logTime is how the common log format writes a time; another one is not read.
+const logTime = "02/Jan/2006:15:04:05 -0700"
 
 // Next implements Reader.
 func (r *logReader) Next() (Entry, error) {
@@ -42,7 +47,7 @@ func (r *logReader) Next() (Entry, error) {
 	if err != nil {
 		return Entry{}, &EntryError{at, err.Error()}
 	}
-	e := Entry{ID: at.id(), Position: at, Request: request, Unknown: UnknownHeaders | UnknownBody, bytes: len(line)}
+	e := Entry{ID: at.id(), Position: at, Time: l.time, Request: request, Unknown: UnknownHeaders | UnknownBody, bytes: len(line)}
 	if e.Request.Authority = l.host; l.host == "" {
 		e.Request.Authority = r.host
 		e.Unknown |= UnknownHost
@@ -64,11 +69,12 @@ func parseLogLine(line string) (logLine, error) {
 	if !ok {
 		return logLine{}, errNoLogLine
 	}
-	_, rest, ok = strings.Cut(rest, `] "`)
+	at, rest, ok := strings.Cut(rest, `] "`)
 	if !ok {
 		return logLine{}, errNoLogLine
 	}
 	var l logLine
+	l.time = clock(logTime, at)
 	switch words := strings.Fields(front); {
 	case len(words) < 3:
 		return logLine{}, errNoLogLine

@@ -2,6 +2,7 @@ package replay
 
 import (
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -72,7 +73,8 @@ func TestAccessLog(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			got := one(t, c.line+"\r\n", AccessLog)
 			c.request.Scheme = "http"
-			want := Entry{ID: "in:1", Position: Position{File: "in", Line: 1}, Request: c.request, Unknown: c.unknown}
+			want := Entry{ID: "in:1", Position: Position{File: "in", Line: 1}, Request: c.request, Unknown: c.unknown,
+				Time: time.Date(2015, 5, 17, 10, 5, 3, 0, time.UTC)}
 			if c.client != "" {
 				want.Conn.Peer = addrPort(c.client)
 			}

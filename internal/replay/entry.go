@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"time"
 
 	"tabard/engine"
 )
@@ -19,6 +20,11 @@ type Entry struct {
 	ID string
 	// Position is where the entry starts.
 	Position Position
+	// Time is when the request was made; zero when the source does not tell.
+	Time time.Time
+	// Label is what the source says of the request, such as "benign" or
+	// "malicious"; empty when it says nothing.
+	Label string
 	// Conn holds what the source knows of the connection; Peer is invalid when
 	// it does not know the client.
 	Conn engine.Conn
@@ -119,6 +125,16 @@ var unknownTexts = [...]string{
 	"requests without headers other than Referer and User-Agent",
 	"requests without their body",
 	"responses without their body",
+}
+
+// clock reads a time, and gives the zero one for what is none: a source's clock
+// is no reason to give up an entry. It is in UTC, so that entries share a zone.
+func clock(layout, text string) time.Time {
+	t, err := time.Parse(layout, text)
+	if err != nil {
+		return time.Time{}
+	}
+	return t.UTC()
 }
 
 // latin1 undoes how JSON carries bytes. Latin-1 is how proxies and net stacks

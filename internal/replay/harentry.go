@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"tabard/engine"
 )
@@ -13,6 +14,7 @@ import (
 // The parts of an archive's entry that are used.
 type (
 	harEntry struct {
+		Started  string       `json:"startedDateTime"`
 		Request  harRequest   `json:"request"`
 		Response *harResponse `json:"response"`
 	}
@@ -62,6 +64,7 @@ func parseHAR(raw []byte, at Position) (Entry, error) {
 	if e.Request, err = h.Request.head(); err != nil {
 		return Entry{}, err
 	}
+	e.Time = clock(time.RFC3339Nano, h.Started)
 	e.Conn.TLS = e.Request.Scheme == "https"
 	var known bool
 	if e.Body, known, err = h.Request.body(e.Request.Headers); err != nil {

@@ -28,22 +28,57 @@ type Outcome struct {
 	// Screen is what the fast path said: hit, miss, fallback, or off when
 	// there is none.
 	Screen engine.Screened
+	// Record is what an audit line would tell, with the entry's id and time. Only
+	// Native with Records set gives it.
+	Record *engine.Record
+	// Others are the verdicts of the further judges of Several.
+	Others []Outcome
 	// Err is an internal error; Action is then the policy's outcome for it.
 	Err error
 }
 
 // Native judges by an engine in this process. It may be used by any number of
 // goroutines.
-type Native struct{ Engine *engine.Engine }
+type Native struct {
+	Engine *engine.Engine
+	// Records has it fill Outcome.Record, which costs as much as an audit line.
+	Records bool
+}
 
 // Judge plays an entry in one piece, as wasmhost does.
 func (n Native) Judge(_ context.Context, e Entry) Outcome {
-	x := n.Engine.Begin(conn(e))
+	x := Play(n.Engine, e)
+	o := outcome(x.End())
+	if n.Records {
+		r := x.Record()
+		r.TransactionID, r.Time = e.ID, e.Time
+		o.Record = &r
+	}
+	return o
+}
+
+// Play gives an entry to an engine in one piece, as far as the request is not
+// blocked. The caller ends the exchange.
+func Play(n *engine.Engine, e Entry) *engine.Exchange {
+	x := n.Begin(conn(e))
 	v := request(x, e)
 	if e.HasResponse() && v.Action != engine.Block {
 		response(x, e)
 	}
-	return outcome(x.End())
+	return x
+}
+
+// Several gives the verdict of its first judge, and those of the others in
+// Outcome.Others.
+type Several []Judge
+
+// Judge asks each judge in turn.
+func (s Several) Judge(ctx context.Context, e Entry) Outcome {
+	o := s[0].Judge(ctx, e)
+	for _, j := range s[1:] {
+		o.Others = append(o.Others, j.Judge(ctx, e))
+	}
+	return o
 }
 
 // conn names the exchange after the entry.

@@ -31,7 +31,7 @@ func TestTheNativeJudgePlaysEachPart(t *testing.T) {
 	require.NoError(t, err)
 	e, err := engine.New(policy, rules.FS())
 	require.NoError(t, err)
-	judge := Native{e}
+	judge := Native{Engine: e}
 	get := engine.Request{Method: "GET", Target: "/", Protocol: "HTTP/1.1", Authority: "h"}
 	with := func(h ...[2]string) engine.Request {
 		r := get

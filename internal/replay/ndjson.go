@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/netip"
 	"strings"
+	"time"
 
 	"tabard/engine"
 )
@@ -16,7 +17,7 @@ import (
 //
 //	{"id": "a1", "method": "POST", "path": "/login?next=%2F",
 //	 "headers": [["Host", "shop.example"], ["Cookie", "sid=1"]], "body_b64": "dT0x",
-//	 "client_ip": "192.0.2.7", "scheme": "https",
+//	 "client_ip": "192.0.2.7", "scheme": "https", "time": "2026-11-24T09:30:00Z", "label": "benign",
 //	 "response": {"status": 200, "headers": [["Content-Type", "text/html"]], "body_b64": ""}}
 //
 // Only method and path are needed; other keys are not looked at. Method, path
@@ -32,6 +33,8 @@ type ndjsonEntry struct {
 	Body     string          `json:"body_b64"`
 	ClientIP string          `json:"client_ip"`
 	Scheme   string          `json:"scheme"`
+	Time     json.RawMessage `json:"time"`
+	Label    json.RawMessage `json:"label"`
 	Response *struct {
 		Status  int         `json:"status"`
 		Headers headerPairs `json:"headers"`
@@ -80,10 +83,11 @@ func parseNDJSON(line []byte, at Position) (Entry, error) {
 	if n.Method == "" || n.Path == "" {
 		return Entry{}, errors.New("an entry needs method and path")
 	}
-	e := Entry{ID: idText(n.ID), Position: at, bytes: len(line)}
+	e := Entry{ID: idText(n.ID), Position: at, Label: idText(n.Label), bytes: len(line)}
 	if e.ID == "" {
 		e.ID = at.id()
 	}
+	e.Time = clock(time.RFC3339Nano, idText(n.Time))
 	var err error
 	if e.Conn.Peer, err = peer(n.ClientIP); err != nil {
 		return Entry{}, err

@@ -146,10 +146,16 @@ func (s *Summary) writeRoutes(w io.Writer) {
 
 // writeNotes says what the numbers do not cover.
 func (s *Summary) writeNotes(w io.Writer) {
-	var notes strings.Builder
+	if notes := s.Notes(); len(notes) > 0 {
+		fmt.Fprint(w, "\n"+strings.Join(notes, "\n")+"\n")
+	}
+}
+
+// Notes say what the numbers do not cover, one sentence each.
+func (s *Summary) Notes() (notes []string) {
 	for i, n := range s.unknown {
 		if n > 0 {
-			fmt.Fprintf(&notes, "%s: %d\n", unknownTexts[i], n)
+			notes = append(notes, fmt.Sprintf("%s: %d", unknownTexts[i], n))
 		}
 	}
 	for _, note := range []struct {
@@ -161,10 +167,8 @@ func (s *Summary) writeNotes(w io.Writer) {
 		{s.Errors, "verdicts made by an internal error"},
 	} {
 		if note.n > 0 {
-			fmt.Fprintf(&notes, "%s: %d\n", note.text, note.n)
+			notes = append(notes, fmt.Sprintf("%s: %d", note.text, note.n))
 		}
 	}
-	if notes.Len() > 0 {
-		fmt.Fprint(w, "\n", notes.String())
-	}
+	return notes
 }

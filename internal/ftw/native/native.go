@@ -1,0 +1,72 @@
+// Package native plays the requests of rule tests on the engine in this
+// process: one HTTP exchange of a test goes in, and what came out is what the
+// test is judged by.
+package native
+
+import (
+	"context"
+	"net/netip"
+
+	"tabard/engine"
+	"tabard/internal/ftw"
+)
+
+// Client is the address that rules see as the client's, of the range for
+// documentation.
+var Client = netip.MustParseAddrPort("192.0.2.250:1234")
+
+// Runner plays requests through an engine in this process, in front of
+// Backend. It may be used by any number of goroutines.
+type Runner struct{ Engine *engine.Engine }
+
+// Play implements ftw.Runner. A message that a server would wait for in vain has no
+// answer; an error is the engine's own.
+func (r Runner) Play(_ context.Context, name string, in ftw.Input) (ftw.Seen, error) {
+	m, err := in.Message()
+	if err != nil {
+		return ftw.Seen{NoAnswer: err}, nil
+	}
+	x := r.Engine.Begin(engine.Conn{ID: name, Peer: Client})
+	hasBody, hasTrailers := len(m.Body) > 0, len(m.Trailers) > 0
+	v := x.RequestHeaders(Request(m), !hasBody && !hasTrailers)
+	if hasBody && v.Action != engine.Block {
+		v = x.RequestBody(m.Body, !hasTrailers)
+	}
+	if hasTrailers && v.Action != engine.Block {
+		v = x.RequestTrailers(Lines(m.Trailers))
+	}
+	var seen ftw.Seen
+	if v.Action != engine.Block {
+		answer := in.Answer(m)
+		v = x.ResponseHeaders(answer.Status, m.Protocol, Lines(answer.Headers), len(answer.Body) == 0)
+		if len(answer.Body) > 0 && v.Action != engine.Block {
+			v = x.ResponseBody(answer.Body, true)
+		}
+		seen.Status, seen.Body = answer.Status, answer.Body
+	}
+	if v.Action == engine.Block {
+		seen.Status, _, seen.Body = x.BlockResponse()
+	}
+	v = x.End()
+	for _, m := range v.Matches {
+		seen.Matches = append(seen.Matches, ftw.Match(m))
+	}
+	return seen, v.Err
+}
+
+// Request is the head of a message as the engine takes it.
+func Request(m ftw.Message) engine.Request {
+	return engine.Request{
+		Method: m.Method, Target: m.Target, Protocol: m.Protocol, Scheme: m.Scheme,
+		Authority: m.Header("Host"), Headers: Lines(m.Headers),
+	}
+}
+
+// Lines are field lines as the engine takes them.
+func Lines(headers []ftw.Header) engine.Headers {
+	lines := make(engine.Headers, len(headers))
+	for i, h := range headers {
+		lines[i] = [2]string{h.Name, h.Value}
+	}
+	return lines
+}
