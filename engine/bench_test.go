@@ -53,8 +53,8 @@ func benchRequests() []benchRequest {
 	}
 }
 
-// play runs one exchange to its end.
-func play(e *engine.Engine, r *benchRequest) engine.Verdict {
+// exchange runs one exchange to its end.
+func exchange(e *engine.Engine, r *benchRequest) engine.Verdict {
 	x := e.Begin(engine.Conn{ID: "6b2f7f5e-0c26-4b0e-9c3b-1f1f2b3c4d5e", TLS: true,
 		Peer: netip.MustParseAddrPort("203.0.113.7:40000"), Server: netip.MustParseAddrPort("192.0.2.1:443")})
 	x.RequestHeaders(r.request, r.body == "")
@@ -77,13 +77,13 @@ func BenchmarkExchange(b *testing.B) {
 		for _, r := range benchRequests() {
 			b.Run(r.name+"/screen "+screen, func(b *testing.B) {
 				for range 3 {
-					require.Equal(b, engine.Pass, play(e, &r).Action)
+					require.Equal(b, engine.Pass, exchange(e, &r).Action)
 				}
 				b.ReportAllocs()
 				var times []time.Duration
 				for b.Loop() {
 					start := time.Now()
-					play(e, &r)
+					exchange(e, &r)
 					times = append(times, time.Since(start))
 				}
 				slices.Sort(times)

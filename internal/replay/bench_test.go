@@ -1,108 +1,35 @@
-package replay_test
+package replay
 
 import (
-	"cmp"
+	"context"
 	"fmt"
-	"math/rand/v2"
-	"slices"
+	"runtime"
+	"strings"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"tabard/engine"
-	"tabard/internal/replay"
 	"tabard/rules"
 )
 
-// realTraffic is recorded traffic, where this tree is developed.
-const realTraffic = "../../../shared/corpus/requests.jsonl"
-
-// BenchmarkRealTraffic plays recorded traffic, shuffled, once through a new
-// engine with the fast path and once through one without, one request after the
-// other, and prints how long each took by what the fast path said: from a cold
-// start, as after each load of a policy. Run it with -benchtime 1x.
-func BenchmarkRealTraffic(b *testing.B) {
-	entries := realEntries(b)
-	seed := uint64(time.Now().UnixNano())
-	rand.New(rand.NewPCG(seed, 0)).Shuffle(len(entries), func(i, k int) { entries[i], entries[k] = entries[k], entries[i] })
-	for b.Loop() {
-		on, off := newEngine(b, "on"), newEngine(b, "off")
-		var fast, plain time.Duration
-		rows := map[string]*row{}
-		for _, e := range entries {
-			start := time.Now()
-			v := judge(on, e)
-			between := time.Now()
-			judge(off, e)
-			took, plainly := between.Sub(start), time.Since(between)
-			fast, plain = fast+took, plain+plainly
-			name := string(v.Screen)
-			if v.ScreenReason != "" {
-				name = v.ScreenReason
-			}
-			if rows[name] == nil {
-				rows[name] = &row{name: name}
-			}
-			rows[name].add(took, plainly)
-		}
-		b.ReportMetric(100*fast.Seconds()/plain.Seconds(), "%of-plain")
-		b.Logf("seed %d: %d requests, %v with the fast path, %v without\n%s", seed, len(entries), fast, plain, table(rows))
-	}
-}
-
-// row sums up the requests of which the fast path said the same.
-type row struct {
-	name        string
-	n           int
-	fast, plain time.Duration
-}
-
-func (r *row) add(fast, plain time.Duration) {
-	r.n++
-	r.fast += fast
-	r.plain += plain
-}
-
-func table(rows map[string]*row) (text string) {
-	var list []*row
-	for _, r := range rows {
-		list = append(list, r)
-	}
-	slices.SortFunc(list, func(a, b *row) int { return cmp.Compare(b.fast, a.fast) })
-	for _, r := range list {
-		text += fmt.Sprintf("%-18s %5d requests %10v with, %10v without the fast path\n", r.name, r.n, r.fast.Round(time.Microsecond), r.plain.Round(time.Microsecond))
-	}
-	return text
-}
-
-func realEntries(b *testing.B) (entries []replay.Entry) {
-	traffic, err := replay.Open([]string{realTraffic}, replay.Options{})
-	if err != nil {
-		b.Skip("no real traffic beside this tree")
-	}
-	defer traffic.Close()
-	for {
-		e, err := traffic.Next()
-		if err != nil {
-			return entries
-		}
-		entries = append(entries, e)
-	}
-}
-
-func newEngine(b *testing.B, screen string) *engine.Engine {
-	policy, err := engine.ParsePolicy("bench.yaml", []byte("mode: block\nscreen: "+screen+"\n"))
+func BenchmarkRunAccessLog(b *testing.B) {
+	e, err := engine.New(engine.Policy{}, rules.FS())
 	require.NoError(b, err)
-	e, err := engine.New(policy, rules.FS())
-	require.NoError(b, err)
-	return e
-}
-
-func judge(e *engine.Engine, entry replay.Entry) engine.Verdict {
-	x := e.Begin(entry.Conn)
-	if v := x.RequestHeaders(entry.Request, len(entry.Body) == 0); len(entry.Body) > 0 && v.Action != engine.Block {
-		x.RequestBody(entry.Body, true)
+	judges := make([]Judge, runtime.GOMAXPROCS(0))
+	for i := range judges {
+		judges[i] = Native{Engine: e}
 	}
-	return x.End()
+	var text strings.Builder
+	for i := range b.N {
+		fmt.Fprintf(&text, `192.0.2.%d - - [17/May/2015:10:05:03 +0000] "GET /items/%d?page=%d HTTP/1.1" 200 203 "https://shop.example/" "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0"`+"\n", i%250, i%100, i)
+	}
+	r, err := NewReader(strings.NewReader(text.String()), "in", Options{})
+	require.NoError(b, err)
+	b.ResetTimer()
+	var s Summary
+	require.NoError(b, Run(context.Background(), r.Next, judges, func(r Result) error { s.Add(r); return nil }, nil))
+	b.StopTimer()
+	require.Equal(b, b.N, s.Requests)
+	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "req/s")
 }
