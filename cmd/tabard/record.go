@@ -7,6 +7,7 @@ import (
 
 	"tabard/engine"
 	"tabard/internal/ftw"
+	"tabard/internal/ftw/native"
 	"tabard/internal/replay"
 )
 
@@ -80,8 +81,8 @@ func recorded(o explainOptions, in io.Reader, policyFile string, rule, id int) (
 	if v.Err != nil {
 		return nil, v.Err
 	}
-	x := ftw.Exchange{Request: entry.Request, Body: entry.Body, Response: speaking(entry, v)}
-	suite, err := ftw.Record(x, v, rule, id)
+	x := native.Exchange{Request: entry.Request, Body: entry.Body, Response: speaking(entry, v)}
+	suite, err := native.Record(x, v, rule, id)
 	if err != nil {
 		return nil, err
 	}

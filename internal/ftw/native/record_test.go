@@ -1,4 +1,4 @@
-package ftw_test
+package native_test
 
 import (
 	"errors"
@@ -23,7 +23,7 @@ func recorder(t *testing.T) *engine.Engine {
 
 // exchanges are attacks of public lists; see its README.
 func exchanges(t *testing.T) (out []replay.Entry) {
-	f, err := os.Open("../explain/testdata/attacks.ndjson")
+	f, err := os.Open("../../explain/testdata/attacks.ndjson")
 	require.NoError(t, err)
 	defer f.Close()
 	r, err := replay.NewReader(f, "attacks", replay.Options{})
@@ -48,7 +48,7 @@ func TestARecordedTestPassesToday(t *testing.T) {
 		if v.Action == engine.Pass {
 			rule, quiet = 942100, quiet+1
 		}
-		suite, err := ftw.Record(ftw.Exchange{Request: entry.Request, Body: entry.Body}, v, rule, 7)
+		suite, err := native.Record(native.Exchange{Request: entry.Request, Body: entry.Body}, v, rule, 7)
 		require.NoError(t, err, entry.ID)
 		text, err := ftw.FormatV2(suite)
 		require.NoError(t, err)
@@ -67,7 +67,7 @@ func TestARecordedTestPassesToday(t *testing.T) {
 func TestBytesThatYAMLDoesNotHaveAreSentAsTheyAre(t *testing.T) {
 	request := engine.Request{Method: "POST", Target: "/?q=\xff{{", Protocol: "HTTP/2", Authority: "h", Headers: engine.Headers{{"X", "a\xfe"}}}
 	v := engine.Verdict{Action: engine.Block, Status: 403, Matches: []engine.Match{{ID: 7}, {ID: 949110}, {ID: 7}}}
-	suite, err := ftw.Record(ftw.Exchange{Request: request, Body: []byte("b\x00\xff")}, v, 0, 1)
+	suite, err := native.Record(native.Exchange{Request: request, Body: []byte("b\x00\xff")}, v, 0, 1)
 	require.NoError(t, err)
 	stage := suite.Tests[0].Stages[0]
 	require.Equal(t, "POST /?q=\xff{{ HTTP/1.1\r\nHost: h\r\nX: a\xfe\r\n\r\nb\x00\xff", string(stage.Input.EncodedRequest))
@@ -76,13 +76,13 @@ func TestBytesThatYAMLDoesNotHaveAreSentAsTheyAre(t *testing.T) {
 }
 
 func TestAVerdictAboutNoRuleIsNoTest(t *testing.T) {
-	_, err := ftw.Record(ftw.Exchange{}, engine.Verdict{Action: engine.Pass}, 0, 1)
+	_, err := native.Record(native.Exchange{}, engine.Verdict{Action: engine.Pass}, 0, 1)
 	require.EqualError(t, err, "no rule has matched: name the one that is to stay quiet")
 }
 
 func TestATwinExpectsThatItsRuleStaysQuiet(t *testing.T) {
 	v := engine.Verdict{Action: engine.Block, Status: 403, Matches: []engine.Match{{ID: 7}}}
-	suite, err := ftw.Record(ftw.Exchange{Request: engine.Request{Method: "GET", Target: "/"}}, v, 8, 2)
+	suite, err := native.Record(native.Exchange{Request: engine.Request{Method: "GET", Target: "/"}}, v, 8, 2)
 	require.NoError(t, err)
 	require.Equal(t, "8-2", suite.Tests[0].Name)
 	require.Equal(t, ftw.Output{NoExpectIDs: []int{8}}, suite.Tests[0].Stages[0].Output)
