@@ -133,6 +133,7 @@ func (e *Engine) loadSets(rules fs.FS) (*setLoader, error) {
 func ruleVariables(s settings) []screen.TXVar {
 	values := [len(settingInputs)]string{
 		s.route, strings.Join(s.contentTypes, " "),
+		strings.Join(s.accept, " "), strings.ToLower(strings.Join(s.charsets, " ")),
 	}
 	out := make([]screen.TXVar, len(values))
 	for i, v := range values {

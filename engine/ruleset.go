@@ -17,6 +17,7 @@ import (
 	"tabard/engine/ipset"
 	"tabard/engine/jwt"
 	"tabard/engine/operators"
+	"tabard/engine/screen"
 	"tabard/engine/seclang"
 )
 
@@ -35,13 +36,14 @@ type ruleset struct {
 // families says which of our rule families a policy uses on any route. A
 // family that no route uses is not loaded, so that it costs nothing; one that
 // some route uses is loaded for all, so that they still share a rule set.
-type families struct{ jwt, mime, ip bool }
+type families struct{ jwt, api, upload, ip bool }
 
 func familiesOf(all []settings) families {
 	var f families
 	for _, s := range all {
 		f.jwt = f.jwt || s.jwt.Mode != JWTOff
-		f.mime = f.mime || len(s.contentTypes) > 0
+		f.api = f.api || s.usesAPI()
+		f.upload = f.upload || s.usesUploads()
 		f.ip = f.ip || !s.ip.empty()
 	}
 	return f
@@ -100,23 +102,31 @@ func (c *compiler) load(s settings, sources []seclang.Source, files sharedFS) (*
 	if err := c.checkExclusions(s.exclusions, directives, positions); err != nil {
 		return nil, err
 	}
-	log := &directiveCounter{Logger: debuglog.Noop(), watcher: c.watcher}
+	known := seclang.Known{Operators: operators.Names(), Files: files}
+	table, errs := seclang.Parse(directives, known)
+	names := tokenNames(used)
+	options := screenOptions(known.Files, names)
 	files.edits = edits
-	config := coraza.NewWAFConfig().WithRootFS(files).WithDebugLogger(log)
-	for _, source := range sources {
-		config = config.WithDirectives(edits.Apply(source.Name, source.Text))
+	sources = edits.Sources(sources)
+	needed := files
+	if c.shortens() && len(errs) == 0 {
+		if needed, err = withoutIdle(files, table, directives, screen.Idle(table, options)); err != nil {
+			return nil, err
+		}
 	}
-	waf, err := newWAF(config)
-	log.done = true
+	waf, parsed, err := c.newWAF(needed, sources)
 	if err != nil {
-		return nil, c.translate(c.locate(err, files, directives, log.count))
+		// Its place is found by counting all directives.
+		waf, parsed, err = c.newWAF(files, sources)
+	}
+	if err != nil {
+		return nil, c.translate(c.locate(err, files, directives, parsed))
 	}
 	for id, at := range positions {
 		positions[id] = c.policyPosition(at)
 	}
-	known := seclang.Known{Operators: operators.Names(), Files: files}
-	set := &ruleset{waf: waf, positions: positions, tokenNames: tokenNames(used)}
-	set.warm = sync.OnceFunc(func() { set.screener.Store(c.compileScreener(set.tokenNames, directives, known)) })
+	set := &ruleset{waf: waf, positions: positions, tokenNames: names}
+	set.warm = sync.OnceFunc(func() { set.screener.Store(c.compileScreener(table, errs, options)) })
 	return set, nil
 }
 
@@ -134,14 +144,22 @@ func (c *compiler) directives(files fs.FS, sources []seclang.Source) (ds []secla
 	return ds, edits, used, nil
 }
 
-// newWAF makes an error of the panics with which Coraza answers some mistakes.
-func newWAF(config coraza.WAFConfig) (waf coraza.WAF, err error) {
+// newWAF compiles sources and makes an error of the panics with which Coraza
+// answers some mistakes. parsed is the number of directives that it came to.
+func (c *compiler) newWAF(files fs.FS, sources []seclang.Source) (waf coraza.WAF, parsed int, err error) {
+	log := &directiveCounter{Logger: debuglog.Noop(), watcher: c.watcher}
 	defer func() {
+		log.done, parsed = true, log.count
 		if p := recover(); p != nil {
 			err = panicError(p)
 		}
 	}()
-	return coraza.NewWAF(config)
+	config := coraza.NewWAFConfig().WithRootFS(files).WithDebugLogger(log)
+	for _, source := range sources {
+		config = config.WithDirectives(source.Text)
+	}
+	waf, err = coraza.NewWAF(config)
+	return waf, 0, err
 }
 
 // locate turns Coraza's error, which names no place, into one that does: what

@@ -41,7 +41,7 @@ type played struct {
 	audit string
 }
 
-func play(e *engine.Engine, r engine.Request, body string) played {
+func playToken(e *engine.Engine, r engine.Request, body string) played {
 	x := e.Begin(engine.Conn{ID: "t1"})
 	x.RequestHeaders(r, body == "")
 	if body != "" {
@@ -102,8 +102,8 @@ directives:
 				headers = append(headers, [2]string{"Content-Type", "application/x-www-form-urlencoded"})
 			}
 			r.Headers = headers
-			require.Equal(t, row.want, ids(play(e, r, row.form)))
-			require.Equal(t, row.want, ids(play(e, r, row.form)), "the second time")
+			require.Equal(t, row.want, ids(playToken(e, r, row.form)))
+			require.Equal(t, row.want, ids(playToken(e, r, row.form)), "the second time")
 		})
 	}
 }
@@ -115,7 +115,7 @@ directives:
 - inline: SecRule JWT:claims.sub "@streq mallory" "id:1,phase:1,deny,status:403"
 `)
 	ask := func(claims string) played {
-		return play(e, get("/orders", bearer(token(`{"alg":"HS256","typ":"JWT"}`, claims))), "")
+		return playToken(e, get("/orders", bearer(token(`{"alg":"HS256","typ":"JWT"}`, claims))), "")
 	}
 	require.Equal(t, engine.ScreenedMiss, ask(`{"iss":"https://id.example","sub":"u1"}`).Screen)
 	for _, sub := range []string{"u2", "u3", "u4"} {
@@ -145,8 +145,8 @@ directives:
 		for i, c := range claims {
 			for j, other := range claims {
 				one, two := token(`{"alg":"HS256","kid":"Ab"}`, c), token(`{"alg":"HS256"}`, other)
-				play(e, get("/?o=u1&t="+two, bearer(one)), "")
-				play(e, post("/?o=u2", form), "t="+one+"&x="+two)
+				playToken(e, get("/?o=u1&t="+two, bearer(one)), "")
+				playToken(e, post("/?o=u2", form), "t="+one+"&x="+two)
 				require.Zero(t, e.Disagreements(), "round %d: %d, %d: %v", round, i, j, e.Reports())
 			}
 		}
@@ -172,13 +172,13 @@ directives:
 		"in a cookie":        get("/", [2]string{"Cookie", "a=b; session=" + secret}),
 		"in the wrong place": get("/?x="+secret+"&y=1", bearer(other)),
 	} {
-		v := play(e, r, "")
+		v := playToken(e, r, "")
 		require.NotContains(t, v.audit, secret, name)
 		require.NotContains(t, v.audit, strings.Split(secret, ".")[1], name)
 		require.NotContains(t, v.audit, "u1@shop", name)
 		require.NotContains(t, v.audit, `"u1"`, name)
 	}
-	v := play(e, get("/", bearer(secret)), "")
+	v := playToken(e, get("/", bearer(secret)), "")
 	shown := map[int][2]string{}
 	for _, m := range v.Matches {
 		shown[m.ID] = [2]string{m.Target, m.Value}
@@ -187,9 +187,9 @@ directives:
 	require.Equal(t, [2]string{"JWT:claims.email", "[redacted]"}, shown[2])
 	require.Equal(t, [2]string{"JWT:claims.iss", "https://id.example"}, shown[3])
 	require.Equal(t, [2]string{"JWT:header.kid", "k1"}, shown[4])
-	v = play(e, get("/"), "")
+	v = playToken(e, get("/"), "")
 	require.Equal(t, "REQUEST_HEADERS:authorization", v.Matches[0].Target, "where a token is missing")
-	v = play(e, get("/", [2]string{"Cookie", "session=" + other}), "")
+	v = playToken(e, get("/", [2]string{"Cookie", "session=" + other}), "")
 	require.Equal(t, "REQUEST_COOKIES:session", v.Matches[0].Target)
 	require.Equal(t, "Token refused: alg is none", v.Matches[0].Message)
 }
@@ -200,11 +200,11 @@ jwt: {mode: detect, action: score, issuers: [i]}
 routes: [{name: strict, path_prefix: /strict, jwt: {mode: detect}}]
 `)
 	none := bearer(token(`{"alg":"none"}`, `{}`))
-	v := play(e, get("/", none), "")
+	v := playToken(e, get("/", none), "")
 	require.Equal(t, []any{5, engine.Block, 949110, 403}, []any{v.Score, v.Action, v.Rule, v.Status}, "a critical problem alone reaches CRS's threshold")
-	v = play(e, get("/", bearer(token(`{"alg":"HS256"}`, `{}`))), "")
+	v = playToken(e, get("/", bearer(token(`{"alg":"HS256"}`, `{}`))), "")
 	require.Equal(t, []any{3, engine.Detect}, []any{v.Score, v.Action}, "another issuer does not")
-	v = play(e, get("/strict", none), "")
+	v = playToken(e, get("/strict", none), "")
 	require.Equal(t, []any{engine.Block, 100200, 401}, []any{v.Action, v.Rule, v.Status}, "elsewhere it is refused at once")
 }
 
@@ -212,10 +212,10 @@ func TestAPreflightNeedsNoTokenAndMaySendNoBody(t *testing.T) {
 	e := mustTokenEngine(t, `jwt: {mode: required}`)
 	preflight := get("/", [2]string{"Origin", "https://shop.example"}, [2]string{"Access-Control-Request-Method", "PUT"})
 	preflight.Method = "OPTIONS"
-	require.NotEqual(t, engine.Block, play(e, preflight, "").Action)
-	require.Equal(t, 100210, play(e, preflight, "a body without a length, as HTTP/2 allows").Rule)
+	require.NotEqual(t, engine.Block, playToken(e, preflight, "").Action)
+	require.Equal(t, 100210, playToken(e, preflight, "a body without a length, as HTTP/2 allows").Rule)
 	preflight.Headers = append(preflight.Headers, bearer(token(`{"alg":"none"}`, `{}`)))
-	require.Equal(t, 100200, play(e, preflight, "").Rule, "a token that is there is judged")
+	require.Equal(t, 100200, playToken(e, preflight, "").Rule, "a token that is there is judged")
 }
 
 func TestWrongSettingsOfTokensAreErrorsWithTheirPlace(t *testing.T) {

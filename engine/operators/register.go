@@ -10,8 +10,10 @@ import (
 
 // factories are our operators by name, without the "@".
 var factories = map[string]plugintypes.OperatorFactory{
-	"ipReputation": newIPReputation,
-	"mimeAllowed":  newMIMEAllowed,
+	"acceptAllowed": newAcceptAllowed,
+	"ipReputation":  newIPReputation,
+	"mimeAllowed":   newMIMEAllowed,
+	"mimeAmbiguous": newMIMEAmbiguous,
 }
 
 // Coraza keeps operators in a map without a lock, so they have to be there
@@ -23,7 +25,9 @@ func init() {
 }
 
 // Names returns the names of our operators, without the "@", sorted.
-func Names() []string { return []string{"ipReputation", "mimeAllowed"} }
+func Names() []string {
+	return []string{"acceptAllowed", "ipReputation", "mimeAllowed", "mimeAmbiguous"}
+}
 
 // argument is an operator's argument: a fixed text, or one with macros.
 type argument struct {

@@ -78,6 +78,15 @@ func (e Edits) Apply(file, text string) string {
 	return strings.Join(lines, "")
 }
 
+// Sources gives the sources as Coraza is to read them.
+func (e Edits) Sources(sources []Source) []Source {
+	out := slices.Clone(sources)
+	for i, s := range out {
+		out[i].Text = e.Apply(s.Name, s.Text)
+	}
+	return out
+}
+
 // Rewrite replaces the variables of the caller's collections in targets, macros
 // and ctl by those of TX. It gives the directives with their places unchanged,
 // the edits that do the same to the texts, and the keys that are used, sorted,
