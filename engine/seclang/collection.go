@@ -71,7 +71,8 @@ func (e Edits) Apply(file, text string) string {
 		return text
 	}
 	lines := strings.SplitAfter(text, "\n")
-	for _, x := range slices.Backward(edits) {
+	for i := len(edits) - 1; i >= 0; i-- {
+		x := edits[i]
 		line := lines[x.line-1]
 		lines[x.line-1] = line[:x.col-1] + x.text + line[x.col-1+x.length:]
 	}
@@ -99,17 +100,6 @@ func Rewrite(ds []Directive, collections ...Collection) (out []Directive, edits 
 		if r.mentions(out[i].Raw) {
 			r.directive(&out[i])
 		}
-	}
-	for _, list := range r.edits {
-		slices.SortFunc(list, func(a, b edit) int {
-			if a.line != b.line {
-				return a.line - b.line
-			}
-			return a.col - b.col
-		})
-	}
-	for file, list := range r.edits {
-		r.edits[file] = slices.Compact(list) // a file may be included twice
 	}
 	slices.Sort(r.used)
 	return out, r.edits, slices.Compact(r.used), r.errs
@@ -263,7 +253,24 @@ func (r *rewriter) replace(c *Collection, key string, from, to int, prefix strin
 		return
 	}
 	r.used = append(r.used, c.Name+":"+key)
-	r.changes = append(r.changes, change{from, to, prefix + c.Variable(key)})
+	// The macros of an action list come before its ctl.
+	at := len(r.changes)
+	for at > 0 && r.changes[at-1].from > from {
+		at--
+	}
+	r.changes = slices.Insert(r.changes, at, change{from, to, prefix + c.Variable(key)})
+}
+
+// note keeps an edit in its place; a file may be included twice.
+func (e Edits) note(file string, x edit) {
+	list := e[file]
+	at := len(list)
+	for at > 0 && (list[at-1].line > x.line || list[at-1].line == x.line && list[at-1].col > x.col) {
+		at--
+	}
+	if at == 0 || list[at-1] != x {
+		e[file] = slices.Insert(list, at, x)
+	}
 }
 
 func (r *rewriter) fail(off int, msg, hint string) {
@@ -277,7 +284,6 @@ func (r *rewriter) apply() {
 		return
 	}
 	d := r.at
-	slices.SortFunc(r.changes, func(a, b change) int { return a.from - b.from })
 	var raw strings.Builder
 	var pieces []piece
 	done := 0
@@ -301,7 +307,7 @@ func (r *rewriter) apply() {
 		done = c.to
 		mark(done)
 		at := d.place(c.from)
-		r.edits[at.File] = append(r.edits[at.File], edit{at.Line, at.Col, c.to - c.from, c.text})
+		r.edits.note(at.File, edit{at.Line, at.Col, c.to - c.from, c.text})
 	}
 	keep(len(d.Raw))
 	*d = newDirective(d.Pos.File, d.Dir, raw.String(), pieces, d.EndLine)
