@@ -38,6 +38,7 @@ func commands() []command {
 	return []command{
 		replayCommand,
 		diffCommand,
+		tuneCommand,
 		reportCommand,
 		explainCommand,
 		testCommand,
