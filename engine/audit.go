@@ -135,7 +135,7 @@ func (x *Exchange) Record() Record {
 		TransactionID: v.TransactionID, Verdict: v.Action, Reason: v.Reason, Mode: x.variant.mode,
 		Status: v.Status, Phase: v.Phase, Score: v.Score, OutboundScore: v.OutboundScore,
 		Route:  v.Route,
-		Client: addressText(x.client()),
+		Client: addressText(x.clientAddr),
 		Method: cut(x.request.Method, MaxValueBytes), Host: cut(x.request.Authority, MaxValueBytes),
 		Target: x.auditTarget(),
 		Rules:  make([]RecordMatch, len(v.Matches)),

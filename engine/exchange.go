@@ -22,6 +22,8 @@ type Exchange struct {
 	conn    Conn
 	request Request
 	started time.Time
+	// clientAddr is what rules see as REMOTE_ADDR.
+	clientAddr netip.Addr
 
 	inspection
 	verdict Verdict
@@ -70,7 +72,8 @@ const (
 	SkipLimit SkipReason = "limit"
 	// SkipContentType: the response's media type is not among those to hold.
 	SkipContentType SkipReason = "content_type"
-	// SkipEncoding: the response is compressed.
+	// SkipEncoding: the response is compressed, or the request is in a coding that
+	// the route does not take off.
 	SkipEncoding SkipReason = "encoding"
 	// SkipStream: server-sent events have no end.
 	SkipStream SkipReason = "stream"
@@ -112,6 +115,7 @@ func (x *Exchange) Fail(err error) Verdict {
 func (x *Exchange) RequestHeaders(r Request, end bool) Verdict {
 	return x.guard(func() {
 		x.request, x.phase = r, 1
+		x.clientAddr = x.engine.clients.find(x.conn.Peer.Addr(), r.Headers)
 		v, ambiguous := x.engine.route(r)
 		x.variant, x.verdict.Route = v, v.route
 		if ambiguous && x.refuse(ReasonAmbiguousPath, 400) {
@@ -128,11 +132,6 @@ func (x *Exchange) RequestHeaders(r Request, end bool) Verdict {
 			x.endRequest()
 		}
 	})
-}
-
-// client is the address that rules see as REMOTE_ADDR.
-func (x *Exchange) client() netip.Addr {
-	return clientAddress(x.conn.Peer.Addr(), x.engine.policy.ClientAddress.TrustedHops, x.request.Headers)
 }
 
 // HoldRequest says, after RequestHeaders, whether the runner must keep the
@@ -205,7 +204,9 @@ func changesFraming(name string) bool {
 // endRequest runs phase 2.
 func (x *Exchange) endRequest() {
 	x.phase, x.requestBody.held = 2, false
-	x.runRequestBody()
+	if x.examine(); x.verdict.Action != Block {
+		x.runRequestBody()
+	}
 }
 
 // skipRequest says why a body is not to be held, or "".

@@ -16,6 +16,7 @@ import (
 
 	"tabard/engine/ipset"
 	"tabard/engine/operators"
+	"tabard/engine/screen"
 	"tabard/engine/seclang"
 )
 
@@ -32,13 +33,14 @@ type ruleset struct {
 // families says which of our rule families a policy uses on any route. A
 // family that no route uses is not loaded, so that it costs nothing; one that
 // some route uses is loaded for all, so that they still share a rule set.
-type families struct{ jwt, mime, ip bool }
+type families struct{ jwt, api, upload, ip bool }
 
 func familiesOf(all []settings) families {
 	var f families
 	for _, s := range all {
 		f.jwt = f.jwt || s.jwt.Mode != JWTOff
-		f.mime = f.mime || len(s.contentTypes) > 0
+		f.api = f.api || s.usesAPI()
+		f.upload = f.upload || s.usesUploads()
 		f.ip = f.ip || !s.ip.empty()
 	}
 	return f
@@ -47,7 +49,7 @@ func familiesOf(all []settings) families {
 // compiler builds the rule sets of one policy.
 type compiler struct {
 	policy *Policy
-	rules  fs.FS
+	rules  sharedFS
 	uses   families
 	sets   map[string]*ruleset
 	// warn takes lines for Engine.Reports.
@@ -58,19 +60,15 @@ type compiler struct {
 
 // compile returns the rule set for some settings.
 func (c *compiler) compile(s settings) (*ruleset, error) {
-	files, err := c.files(s)
-	if err != nil {
-		return nil, err
-	}
 	sources := c.sources(s)
-	key := keyOf(sources, files.files[operators.AllowSetFile], files.files[operators.BlockSetFile])
+	key := keyOf(sources)
 	if set, ok := c.sets[key]; ok {
 		return set, nil
 	}
 	if len(c.sets) == maxRuleSets {
-		return nil, fmt.Errorf("the routes need more than %d different rule sets: give routes the same directives, exclusions, mode, body limits and addresses where they can share them", maxRuleSets)
+		return nil, fmt.Errorf("the routes need more than %d different rule sets: give routes the same directives, exclusions, mode and body limits where they can share them", maxRuleSets)
 	}
-	set, err := c.load(s, sources, files)
+	set, err := c.load(s, sources, c.rules)
 	if err != nil {
 		return nil, err
 	}
@@ -78,30 +76,17 @@ func (c *compiler) compile(s settings) (*ruleset, error) {
 	return set, nil
 }
 
-// files are those that the directives of some settings may name.
-func (c *compiler) files(s settings) (virtualFS, error) {
-	allow, err := c.addresses(s.ipPath+".allow", s.ip.Allow, s.ip.AllowFiles)
-	if err != nil {
-		return virtualFS{}, err
-	}
-	block, err := c.addresses(s.ipPath+".block", s.ip.Block, s.ip.BlockFiles)
-	if err != nil {
-		return virtualFS{}, err
-	}
-	return virtualFS{under: c.rules, files: map[string]string{operators.AllowSetFile: allow, operators.BlockSetFile: block}}, nil
-}
-
-func keyOf(sources []seclang.Source, more ...string) string {
+func keyOf(sources []seclang.Source) string {
 	var b strings.Builder
 	for _, s := range sources {
 		b.WriteString(s.Name + "\x00" + s.Text + "\x00")
 	}
-	return b.String() + strings.Join(more, "\x00")
+	return b.String()
 }
 
 // load compiles sources with Coraza. Each error gets the place of the
 // directive at fault, which Coraza does not tell.
-func (c *compiler) load(s settings, sources []seclang.Source, files fs.FS) (*ruleset, error) {
+func (c *compiler) load(s settings, sources []seclang.Source, files sharedFS) (*ruleset, error) {
 	directives, err := seclang.Load(files, sources)
 	if err != nil {
 		return nil, c.translate(err)
@@ -113,33 +98,47 @@ func (c *compiler) load(s settings, sources []seclang.Source, files fs.FS) (*rul
 	if err := c.checkExclusions(s.exclusions, directives, positions); err != nil {
 		return nil, err
 	}
-	log := &directiveCounter{Logger: debuglog.Noop(), watcher: c.watcher}
-	config := coraza.NewWAFConfig().WithRootFS(files).WithDebugLogger(log)
-	for _, source := range sources {
-		config = config.WithDirectives(source.Text)
+	known := seclang.Known{Operators: operators.Names(), Files: files}
+	table, errs := seclang.Parse(directives, known)
+	options := screenOptions(known.Files)
+	needed := files
+	if c.shortens() && len(errs) == 0 {
+		if needed, err = withoutIdle(files, table, directives, screen.Idle(table, options)); err != nil {
+			return nil, err
+		}
 	}
-	waf, err := newWAF(config)
-	log.done = true
+	waf, parsed, err := c.newWAF(needed, sources)
 	if err != nil {
-		return nil, c.translate(c.locate(err, files, directives, log.count))
+		// Its place is found by counting all directives.
+		waf, parsed, err = c.newWAF(files, sources)
+	}
+	if err != nil {
+		return nil, c.translate(c.locate(err, files, directives, parsed))
 	}
 	for id, at := range positions {
 		positions[id] = c.policyPosition(at)
 	}
-	known := seclang.Known{Operators: operators.Names(), Files: files}
 	set := &ruleset{waf: waf, positions: positions}
-	set.warm = sync.OnceFunc(func() { set.screener.Store(c.compileScreener(s, directives, known)) })
+	set.warm = sync.OnceFunc(func() { set.screener.Store(c.compileScreener(table, errs, options)) })
 	return set, nil
 }
 
-// newWAF makes an error of the panics with which Coraza answers some mistakes.
-func newWAF(config coraza.WAFConfig) (waf coraza.WAF, err error) {
+// newWAF compiles sources and makes an error of the panics with which Coraza
+// answers some mistakes. parsed is the number of directives that it came to.
+func (c *compiler) newWAF(files fs.FS, sources []seclang.Source) (waf coraza.WAF, parsed int, err error) {
+	log := &directiveCounter{Logger: debuglog.Noop(), watcher: c.watcher}
 	defer func() {
+		log.done, parsed = true, log.count
 		if p := recover(); p != nil {
 			err = panicError(p)
 		}
 	}()
-	return coraza.NewWAF(config)
+	config := coraza.NewWAFConfig().WithRootFS(files).WithDebugLogger(log)
+	for _, source := range sources {
+		config = config.WithDirectives(source.Text)
+	}
+	waf, err = coraza.NewWAF(config)
+	return waf, 0, err
 }
 
 // locate turns Coraza's error, which names no place, into one that does: what
@@ -303,15 +302,20 @@ func (c *compiler) translate(err error) error {
 // inline source. No file is called so.
 const inlineMark = "\x00"
 
-// policyPosition turns a place in an inline text into one in the policy: a
-// literal block ("|") starts on the line below its indicator and is indented.
+// policyPosition turns a place in an inline text into one in the policy.
 func (c *compiler) policyPosition(pos seclang.Position) seclang.Position {
 	_, path, ok := strings.Cut(pos.File, inlineMark)
 	if !ok {
 		return pos
 	}
-	start := c.policy.origin.at(path)
-	if o := c.policy.origin; o != nil && o.places[path].literal {
+	return c.policy.placeIn(path, pos)
+}
+
+// placeIn gives a place in the text of a field its place in the policy: a
+// literal block ("|") starts on the line below its indicator and is indented.
+func (p *Policy) placeIn(path string, pos seclang.Position) seclang.Position {
+	start := p.origin.at(path)
+	if o := p.origin; o != nil && o.places[path].literal {
 		line := start.Line + pos.Line
 		return seclang.Position{File: start.File, Line: line, Col: pos.Col + o.indent(start.Line+1)}
 	}
@@ -327,22 +331,4 @@ func (o *origin) indent(line int) int {
 		}
 	}
 	return 0
-}
-
-// addresses joins entries and files into one set's text. A #line mark in
-// front of each gives the errors, and the messages of rules, the place they
-// came from.
-func (c *compiler) addresses(path string, entries, files []string) (string, error) {
-	var b strings.Builder
-	for i, e := range entries {
-		b.WriteString("#line " + c.policy.lineOf(at(path, i)) + "\n" + e + "\n")
-	}
-	for i, name := range files {
-		text, err := fs.ReadFile(c.rules, name)
-		if err != nil {
-			return "", c.policy.errorAt(at(path+"_files", i), "address set "+strconv.Quote(name)+" cannot be read", "it is looked for below the policy's folder and the rules")
-		}
-		b.WriteString("#line " + name + ":1\n" + string(text) + "\n")
-	}
-	return b.String(), nil
 }

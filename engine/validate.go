@@ -2,12 +2,14 @@ package engine
 
 import (
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 
-	"tabard/engine/ipset"
+	"tabard/engine/coding"
 	"tabard/engine/mime"
 	"tabard/engine/seclang"
+	"tabard/engine/upload"
 )
 
 // Limits of a policy, each with the reason it is there.
@@ -40,14 +42,14 @@ func (p *Policy) validate() error {
 		return err
 	}
 	checks := crsChecks(p.CRS)
-	checks = append(checks, check{p.ClientAddress.TrustedHops < 0 || p.ClientAddress.TrustedHops > maxTrustedHops,
-		"client_address.trusted_hops", "must be between 0 and 16", ""})
+	checks = append(checks, p.addressChecks())
 	checks = append(checks, check{p.ShadowSample < 0, "shadow_sample", "must be 1 or more", "1000 compares one hit in a thousand"})
 	checks = append(checks, blockResponseChecks(p.BlockResponse)...)
 	checks = append(checks, redactChecks(p.Redact)...)
 	checks = append(checks, partChecks("", Route{
 		Exclusions: p.CRS.Exclusions, Directives: p.Directives, RequestBody: &p.RequestBody,
 		ResponseBody: &p.ResponseBody, ContentTypes: p.ContentTypes, JWT: &p.JWT, IP: &p.IP,
+		Charsets: p.Charsets, Accept: p.Accept, JSON: &p.JSON, GraphQL: &p.GraphQL, Uploads: &p.Uploads,
 	})...)
 	checks = append(checks, routesChecks(p.Routes)...)
 	for _, c := range checks {
@@ -61,15 +63,6 @@ func (p *Policy) validate() error {
 // errorAt gives an error at the place of a field.
 func (p *Policy) errorAt(path, msg, hint string) error {
 	return &seclang.Error{Pos: p.origin.at(path), Msg: msg, Hint: hint}
-}
-
-// lineOf names a field's place as file:line, for logs.
-func (p *Policy) lineOf(path string) string {
-	if p.origin == nil {
-		return "policy:1"
-	}
-	pos := p.origin.at(path)
-	return pos.File + ":" + strconv.Itoa(pos.Line)
 }
 
 // checkChoices visits every string type with a fixed set of values.
@@ -178,6 +171,7 @@ func partChecks(prefix string, r Route) []check {
 	}
 	if r.RequestBody != nil {
 		checks = append(checks, limitCheck(join(prefix, "request_body.limit_bytes"), r.RequestBody.LimitBytes))
+		checks = append(checks, wordChecks(join(prefix, "request_body.encodings"), r.RequestBody.Encodings, coding.Names())...)
 	}
 	if r.ResponseBody != nil {
 		checks = append(checks, limitCheck(join(prefix, "response_body.limit_bytes"), r.ResponseBody.LimitBytes))
@@ -187,12 +181,60 @@ func partChecks(prefix string, r Route) []check {
 		}
 	}
 	checks = append(checks, contentTypeChecks(join(prefix, "content_types"), r.ContentTypes)...)
+	checks = append(checks, contentTypeChecks(join(prefix, "accept"), r.Accept)...)
+	checks = append(checks, contentChecks(prefix, r)...)
 	if r.JWT != nil {
 		checks = append(checks, check{r.JWT.MaxBytes < 0 || r.JWT.MaxBytes > maxTokenBytes, join(prefix, "jwt.max_bytes"), "must be between 1 and 65536", ""})
 	}
 	if r.IP != nil {
-		checks = append(checks, addressChecks(join(prefix, "ip.allow"), r.IP.Allow)...)
-		checks = append(checks, addressChecks(join(prefix, "ip.block"), r.IP.Block)...)
+		checks = append(checks, ipChecks(join(prefix, "ip"), *r.IP))
+	}
+	return checks
+}
+
+// maxJSONDepth bounds the recursion of our own reader.
+const maxJSONDepth = 1000
+
+// contentChecks are those of the sections that look into bodies.
+func contentChecks(prefix string, r Route) []check {
+	var checks []check
+	for i, name := range r.Charsets {
+		checks = append(checks, check{!isToken(name), at(join(prefix, "charsets"), i), "is not a character set: " + strconv.Quote(name), "write it as utf-8"})
+	}
+	if j := r.JSON; j != nil {
+		checks = append(checks, check{j.MaxDepth < 0 || j.MaxDepth > maxJSONDepth, join(prefix, "json.max_depth"), "must be between 1 and 1000", ""})
+	}
+	if g := r.GraphQL; g != nil {
+		checks = append(checks, check{g.MaxDepth < 0, join(prefix, "graphql.max_depth"), "must be 1 or more", ""},
+			check{g.MaxAliases < 0, join(prefix, "graphql.max_aliases"), "must be 1 or more", ""})
+	}
+	if r.Uploads != nil {
+		checks = append(checks, uploadChecks(join(prefix, "uploads"), *r.Uploads)...)
+	}
+	return checks
+}
+
+func uploadChecks(path string, u Uploads) []check {
+	checks := wordChecks(path+".allow", u.Allow, upload.Allowable())
+	checks = append(checks, contentTypeChecks(path+".types", u.Types)...)
+	for i, e := range u.Extensions {
+		bad := !isToken(e) || strings.ToLower(e) != e || strings.Contains(e, ".")
+		checks = append(checks, check{bad, at(path+".extensions", i), "is not a file extension: " + strconv.Quote(e), "write it as png, in small letters and without the dot"})
+	}
+	for _, limit := range []struct {
+		name string
+		n    int
+	}{{"max_files", u.MaxFiles}, {"max_file_bytes", u.MaxFileBytes}, {"max_parts", u.MaxParts}} {
+		checks = append(checks, check{limit.n < 0, path + "." + limit.name, "must be 1 or more", ""})
+	}
+	return checks
+}
+
+// wordChecks wants each item to be one of the words.
+func wordChecks(path string, list, words []string) []check {
+	var checks []check
+	for i, item := range list {
+		checks = append(checks, check{!slices.Contains(words, item), at(path, i), "cannot be " + strconv.Quote(item), "use " + strings.Join(words, ", ")})
 	}
 	return checks
 }
@@ -227,15 +269,6 @@ func contentTypeChecks(path string, patterns []string) []check {
 			msg = "is not a media type pattern: " + strconv.Quote(pattern)
 		}
 		checks = append(checks, check{err != nil, at(path, i), msg, "write it as application/json, application/*+json or text/*"})
-	}
-	return checks
-}
-
-func addressChecks(path string, entries []string) []check {
-	var checks []check
-	for i, e := range entries {
-		_, err := ipset.ParsePrefix(e)
-		checks = append(checks, check{err != nil, at(path, i), "is not an address: " + strconv.Quote(e), "write it as 192.0.2.1 or 2001:db8::/32"})
 	}
 	return checks
 }

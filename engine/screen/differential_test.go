@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"errors"
 	"io/fs"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -248,16 +249,24 @@ func familyRules() difftest.Rules {
 	r := crsRules(1)
 	r.Name = "families"
 	r.Files = rules.Overlay(fstest.MapFS{
-		operators.AllowSetFile: {Data: []byte("10.3.128.0/17\n")}, operators.BlockSetFile: {Data: []byte("10.3.0.0/16\n")},
+		"office.txt": {Data: []byte("10.3.128.0/17\n")}, "bad.txt": {Data: []byte("10.3.0.0/16\n")},
 	})
 	r.Routes = []map[string]string{
-		{"tabard_route": "api", "tabard_jwt": "detect", "tabard_jwt_max_bytes": "64", "tabard_ip": "on", "tabard_mime": ""},
-		{
-			"tabard_route": "typed", "tabard_jwt": "off", "tabard_jwt_max_bytes": "8192", "tabard_ip": "on",
-			"tabard_mime": "application/json text/* application/x-www-form-urlencoded",
-		},
+		withSettings(map[string]string{"tabard_route": "api", "tabard_jwt_max_bytes": "64", "tabard_ip": "none", "tabard_accept": "text/html application/json"}),
+		withSettings(map[string]string{
+			"tabard_route": "typed", "tabard_jwt": "off", "tabard_mime": "application/json text/* application/x-www-form-urlencoded application/*+xml",
+			"tabard_charsets": "utf-8 iso-8859-1",
+		}),
 	}
-	families := seclang.Source{Name: "families", Text: "Include @tabard/ip/*.conf\nInclude @tabard/api/*.conf\nInclude @tabard/auth/*.conf"}
+	for _, action := range []string{"allow", "block", "geo", "unlisted", "score", "tag"} {
+		score := "0"
+		if action == "score" {
+			score = "3"
+		}
+		r.Routes = append(r.Routes, withSettings(map[string]string{"tabard_ip": action, "tabard_ip_score": score, "tabard_ip_sets": "a b"}))
+	}
+	families := seclang.Source{Name: "families", Text: "Include @tabard/ip/*.conf\nInclude @tabard/api/*.conf\nInclude @tabard/upload/*.conf\nInclude @tabard/auth/*.conf\n" +
+		`SecRule REMOTE_ADDR "@ipReputation allow=office.txt block=bad.txt" "id:5,phase:1,pass,log,capture,msg:'%{TX.0}'"`}
 	r.Sources = slices.Insert(r.Sources, len(r.Sources)-1, families)
 	return r
 }
@@ -267,15 +276,25 @@ func ownRules(t *testing.T) difftest.Rules {
 	text, err := os.ReadFile("testdata/own.conf")
 	require.NoError(t, err)
 	return difftest.Rules{
-		Name: "own", Files: ruleFiles(), ResponseTypes: inspectedTypes, Routes: []map[string]string{settingVariables},
+		Name: "own", ResponseTypes: inspectedTypes, Routes: []map[string]string{settingVariables},
+		Files: over{fstest.MapFS{"@own.conf": {Data: text}}, rules.FS()},
 		// base.conf's default actions would be set twice.
-		Sources: []seclang.Source{{Name: "settings", Text: engineSettings}, {Name: "own", Text: string(text)}},
+		Sources: []seclang.Source{{Name: "settings", Text: engineSettings}, {Name: "own", Text: "Include @own.conf"}},
 	}
 }
 
 // settingVariables are the TX variables of the engine's settings.
 var settingVariables = map[string]string{
-	"tabard_route": "", "tabard_jwt": "detect", "tabard_jwt_max_bytes": "8192", "tabard_mime": "", "tabard_ip": "off",
+	"tabard_route": "", "tabard_jwt": "detect", "tabard_jwt_max_bytes": "8192", "tabard_mime": "", "tabard_charsets": "", "tabard_accept": "",
+	"tabard_ip": "off", "tabard_ip_reason": "", "tabard_ip_score": "0", "tabard_ip_sets": "", "tabard_ip_categories": "",
+	"tabard_country": "", "tabard_asn": "", "tabard_anonymous": "0",
+}
+
+// withSettings are the same with some of them changed.
+func withSettings(changed map[string]string) map[string]string {
+	out := maps.Clone(settingVariables)
+	maps.Copy(out, changed)
+	return out
 }
 
 // crsRules is the text that the engine writes for a default policy of a
@@ -287,7 +306,7 @@ func crsRules(level int) difftest.Rules {
 		crsSetting(900110, "tx.inbound_anomaly_score_threshold=5',setvar:'tx.outbound_anomaly_score_threshold=4") +
 		crsSetting(900120, "tx.early_blocking=0") + "Include @owasp_crs/REQUEST-90*.conf"
 	return difftest.Rules{
-		Name: "pl" + pl, Files: ruleFiles(), ResponseTypes: inspectedTypes, Routes: []map[string]string{settingVariables},
+		Name: "pl" + pl, Files: rules.FS(), ResponseTypes: inspectedTypes, Routes: []map[string]string{settingVariables},
 		Sources: []seclang.Source{
 			{Name: "settings", Text: engineSettings},
 			{Name: "setup", Text: setup},
@@ -300,17 +319,45 @@ func crsSetting(id int, variable string) string {
 	return `SecAction "id:` + strconv.Itoa(id) + `,phase:1,pass,t:none,nolog,setvar:'` + variable + `'"` + "\n"
 }
 
-// ruleFiles are the rules with empty address sets, which the engine writes
-// itself.
-func ruleFiles() fs.FS {
-	return rules.Overlay(fstest.MapFS{operators.AllowSetFile: {}, operators.BlockSetFile: {}})
-}
-
 func newHarness(t *testing.T, set difftest.Rules) *difftest.Harness {
 	oracle, err := difftest.NewOracle(set)
 	require.NoError(t, err)
-	return difftest.NewHarness(set, oracle, subject{compileSet(t, set)})
+	runs, err := difftest.NewOracle(withoutIdle(t, set))
+	require.NoError(t, err)
+	return difftest.NewHarness(set, oracle, runs, subject{compileSet(t, set)})
 }
+
+// withoutIdle is the rule set that the engine gives to Coraza.
+func withoutIdle(t *testing.T, set difftest.Rules) difftest.Rules {
+	directives, err := seclang.Load(set.Files, set.Sources)
+	require.NoError(t, err)
+	table, options := parseSet(t, set)
+	texts, err := seclang.Without(set.Files, table, directives, Idle(table, options), "@")
+	require.NoError(t, err)
+	require.NotEmpty(t, texts)
+	files := fstest.MapFS{}
+	for name, text := range texts {
+		files[name] = &fstest.MapFile{Data: []byte(text)}
+	}
+	set.Files = over{files, set.Files}
+	return set
+}
+
+// over lays files over others, as the engine does.
+type over struct {
+	files fstest.MapFS
+	fs.FS
+}
+
+func (o over) ReadFile(name string) ([]byte, error) {
+	at := max(strings.IndexByte(name, '@'), 0)
+	if f, ok := o.files[name[at:]]; ok {
+		return f.Data, nil
+	}
+	return fs.ReadFile(o.FS, name)
+}
+
+func (o over) Glob(pattern string) ([]string, error) { return fs.Glob(o.FS, pattern) }
 
 // parseSet reads a rule set as the engine does.
 func parseSet(t *testing.T, set difftest.Rules) (*seclang.Table, Options) {
@@ -326,7 +373,7 @@ func parseSet(t *testing.T, set difftest.Rules) (*seclang.Table, Options) {
 	for _, kv := range difftest.Inputs(&difftest.Case{}) {
 		options.Inputs = append(options.Inputs, kv[0])
 	}
-	options.Inputs = append(options.Inputs, difftest.BodyInput(&difftest.Case{})[0])
+	options.Inputs = append(options.Inputs, difftest.BodyInputNames()...)
 	return table, options
 }
 
@@ -369,7 +416,7 @@ func (x subjectExchange) Learn(phase int, matched []int, clean bool, after difft
 
 func (x subjectExchange) seen(phase int, o Outcome) difftest.Outcome {
 	return difftest.Outcome{
-		Hit: o.Hit, Reason: o.Reason.String(), Skip: slices.Clone(o.Skip), Matched: o.Matched,
+		Hit: o.Hit, Reason: o.Reason.String(), Matched: o.Matched,
 		Key: string(x.key[:x.ends[phase]]),
 		After: difftest.State{
 			RequestBodyAccess: o.After.RequestBodyAccess, ResponseBodyAccess: o.After.ResponseBodyAccess,
