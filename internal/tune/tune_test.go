@@ -103,10 +103,12 @@ func TestEachProposalDoesWhatItSays(t *testing.T) {
 	reader, err := replay.NewReader(strings.NewReader(shop()), "in", replay.Options{})
 	require.NoError(t, err)
 	for {
-		e, err := reader.Next()
+		record, err := reader.Next()
 		if err != nil {
 			break
 		}
+		e, err := record.Entry()
+		require.NoError(t, err)
 		o := replay.Native{Engine: tuned}.Judge(t.Context(), e)
 		require.Equal(t, e.Label == "malicious", o.Action == engine.Block, "%s: %v", e.ID, o.Rules)
 	}
