@@ -1,6 +1,9 @@
 package engine
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Record is one exchange as an audit line tells it: no secret is in it. The
 // JSON names are a contract with whoever reads the logs; add, but do not rename.
@@ -21,8 +24,10 @@ type Record struct {
 	Route string `json:"route,omitempty"`
 	// Client is the address that rules see as REMOTE_ADDR.
 	Client string `json:"client,omitempty"`
-	Method string `json:"method"`
-	Host   string `json:"host,omitempty"`
+	// Country is the client's, an ISO 3166 code, where it is known.
+	Country string `json:"country,omitempty"`
+	Method  string `json:"method"`
+	Host    string `json:"host,omitempty"`
 	// Target is the request target, cut and redacted.
 	Target string `json:"target"`
 	// Error is the cause of an internal error.
@@ -45,6 +50,22 @@ type RecordMatch struct {
 	Value string `json:"value,omitempty"`
 }
 
+// Judging returns the matches of rules that judge the exchange, each rule once:
+// not of those of CRS that only compare or report the score of the others
+// (files 949, 959 and 980).
+func (r Record) Judging() (out []RecordMatch) {
+	for _, m := range r.Rules {
+		switch m.ID / 1000 {
+		case 949, 959, 980:
+			continue
+		}
+		if !slices.ContainsFunc(out, func(o RecordMatch) bool { return o.ID == m.ID }) {
+			out = append(out, m)
+		}
+	}
+	return out
+}
+
 // line writes the record as JSON.
 func (r Record) line() []byte {
 	o := openObject(nil)
@@ -59,6 +80,7 @@ func (r Record) line() []byte {
 	o.number("outbound_score", r.OutboundScore)
 	o.optional("route", r.Route)
 	o.optional("client", r.Client)
+	o.optional("country", r.Country)
 	o.text("method", r.Method)
 	o.optional("host", r.Host)
 	o.text("target", r.Target)
@@ -113,7 +135,7 @@ func (x *Exchange) Record() Record {
 		TransactionID: v.TransactionID, Verdict: v.Action, Reason: v.Reason, Mode: x.variant.mode,
 		Status: v.Status, Phase: v.Phase, Score: v.Score, OutboundScore: v.OutboundScore,
 		Route:  v.Route,
-		Client: addressText(x.client()),
+		Client: addressText(x.clientAddr),
 		Method: cut(x.request.Method, MaxValueBytes), Host: cut(x.request.Authority, MaxValueBytes),
 		Target: x.auditTarget(),
 		Rules:  make([]RecordMatch, len(v.Matches)),

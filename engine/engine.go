@@ -12,6 +12,7 @@ import (
 	"github.com/corazawaf/coraza/v3/debuglog"
 	"github.com/corazawaf/coraza/v3/experimental/plugins/plugintypes"
 
+	"tabard/engine/operators"
 	"tabard/engine/screen"
 )
 
@@ -25,6 +26,9 @@ type Engine struct {
 	reports  *reports
 	late     bool
 	watcher  Watcher
+	clients  clientFinder
+	geo      func(netip.Addr) Geo // nil: the headers that the policy names
+	sets     []*addressSet
 
 	hits, disagreements atomic.Uint64
 }
@@ -36,6 +40,8 @@ type variant struct {
 	rules *ruleset
 	// inputs hold what rules may read of the settings, as TX variables.
 	inputs []screen.TXVar
+	// uses are the address sets that the route asks.
+	uses []ipUse
 }
 
 // Option changes what an Engine takes from its surroundings.
@@ -74,30 +80,53 @@ func New(policy Policy, rules fs.FS, opts ...Option) (*Engine, error) {
 	if err := policy.validate(); err != nil {
 		return nil, err
 	}
-	e := &Engine{policy: policy, redactor: newRedactor(policy.Redact), now: time.Now, newID: randomID, reports: &reports{}}
+	e := &Engine{policy: policy, redactor: newRedactor(policy.Redact), now: time.Now, newID: randomID, reports: &reports{}, clients: newClientFinder(policy.ClientAddress)}
 	for _, opt := range opts {
 		opt(e)
 	}
 	all := policy.variants()
-	c := compiler{policy: &policy, rules: rules, uses: familiesOf(all), sets: map[string]*ruleset{}, warn: e.reports.add, watcher: e.watcher}
+	sets, err := e.loadSets(rules)
+	if err != nil {
+		return nil, err
+	}
+	c := compiler{policy: &policy, rules: sharedFS{rules, new(operators.Shared)}, uses: familiesOf(all), sets: map[string]*ruleset{}, warn: e.reports.add, watcher: e.watcher}
 	for _, s := range all {
 		set, err := c.compile(s)
 		if err != nil {
 			return nil, err
 		}
-		e.variants = append(e.variants, variant{settings: s, rules: set, inputs: ruleVariables(s)})
+		uses, err := sets.uses(s.ip, s.ipPath)
+		if err != nil {
+			return nil, err
+		}
+		e.variants = append(e.variants, variant{settings: s, rules: set, inputs: ruleVariables(s), uses: uses})
 	}
+	e.sets = sets.all
 	if !e.late {
 		e.Warm()
 	}
 	return e, nil
 }
 
+// loadSets makes the sets of ip_sets and reports the lines that they leave out.
+func (e *Engine) loadSets(rules fs.FS) (*setLoader, error) {
+	l := newSetLoader(&e.policy, rules, e.now())
+	if err := l.named(); err != nil {
+		return nil, err
+	}
+	for _, s := range l.all {
+		if now := s.current.Load(); now != nil && now.report.Bad > 0 {
+			e.reports.add("the address set " + s.Name + " leaves out " + strconv.Itoa(now.report.Bad) + " bad lines; the first: " + now.report.FirstBad.Error())
+		}
+	}
+	return l, nil
+}
+
 // ruleVariables are the TX variables through which rules/ sees the settings.
 func ruleVariables(s settings) []screen.TXVar {
 	values := [len(settingInputs)]string{
 		s.route, string(s.jwt.Mode), strconv.Itoa(s.jwt.MaxBytes),
-		strings.Join(s.contentTypes, " "), choose(s.ip.empty(), "off", "on"),
+		strings.Join(s.contentTypes, " "),
 	}
 	out := make([]screen.TXVar, len(values))
 	for i, v := range values {

@@ -22,6 +22,8 @@ type Exchange struct {
 	conn    Conn
 	request Request
 	started time.Time
+	// clientAddr is what rules see as REMOTE_ADDR.
+	clientAddr netip.Addr
 
 	inspection
 	verdict Verdict
@@ -112,6 +114,7 @@ func (x *Exchange) Fail(err error) Verdict {
 func (x *Exchange) RequestHeaders(r Request, end bool) Verdict {
 	return x.guard(func() {
 		x.request, x.phase = r, 1
+		x.clientAddr = x.engine.clients.find(x.conn.Peer.Addr(), r.Headers)
 		v, ambiguous := x.engine.route(r)
 		x.variant, x.verdict.Route = v, v.route
 		if ambiguous && x.refuse(ReasonAmbiguousPath, 400) {
@@ -128,11 +131,6 @@ func (x *Exchange) RequestHeaders(r Request, end bool) Verdict {
 			x.endRequest()
 		}
 	})
-}
-
-// client is the address that rules see as REMOTE_ADDR.
-func (x *Exchange) client() netip.Addr {
-	return clientAddress(x.conn.Peer.Addr(), x.engine.policy.ClientAddress.TrustedHops, x.request.Headers)
 }
 
 // HoldRequest says, after RequestHeaders, whether the runner must keep the

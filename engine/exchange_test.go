@@ -324,26 +324,61 @@ func TestAnAmbiguousPathIsReportedWhereAllOfItsRoutesOnlyDetect(t *testing.T) {
 func TestClientAddress(t *testing.T) {
 	const rule = "directives:\n  - inline: 'SecRule REMOTE_ADDR \"@unconditionalMatch\" \"id:5,phase:1,log,pass\"'\n"
 	for _, tc := range []struct {
-		name, hops, peer string
-		forwarded        []string
-		want             string
+		name, policy, peer string
+		header             []string
+		want               string
 	}{
-		{"without trusted hops the header changes nothing", "0", "192.0.2.1:1", []string{"6.6.6.6"}, "192.0.2.1"},
-		{"one hop: what it appended counts", "1", "10.0.0.1:1", []string{"6.6.6.6, 203.0.113.9"}, "203.0.113.9"},
-		{"two hops over two lines", "2", "10.0.0.1:1", []string{"6.6.6.6, 203.0.113.9", "10.0.0.2"}, "203.0.113.9"},
-		{"fewer entries than hops: the peer", "2", "192.0.2.1:1", []string{"6.6.6.6"}, "192.0.2.1"},
-		{"no address in the entry: the peer", "1", "192.0.2.1:1", []string{"unknown"}, "192.0.2.1"},
-		{"the peer's own entry, which Envoy appends, is not counted", "1", "10.0.0.1:1", []string{"203.0.113.9, 10.0.0.1"}, "203.0.113.9"},
-		{"two proxies on one address", "2", "127.0.0.1:1", []string{"6.6.6.6, 203.0.113.9, 127.0.0.1, 127.0.0.1"}, "203.0.113.9"},
-		{"a mapped address is the IPv4 address", "0", "[::ffff:192.0.2.1]:1", nil, "192.0.2.1"},
-		{"an entry with a port", "1", "10.0.0.1:1", []string{"[2001:db8::1]:443"}, "2001:db8::1"},
+		{"without trusted hops the header changes nothing", "", "192.0.2.1:1", []string{"6.6.6.6"}, "192.0.2.1"},
+		{"one hop: what it appended counts", "trusted_hops: 1", "10.0.0.1:1", []string{"6.6.6.6, 203.0.113.9"}, "203.0.113.9"},
+		{"two hops over two lines", "trusted_hops: 2", "10.0.0.1:1", []string{"6.6.6.6, 203.0.113.9", "10.0.0.2"}, "203.0.113.9"},
+		{"fewer entries than hops: the peer", "trusted_hops: 2", "192.0.2.1:1", []string{"6.6.6.6"}, "192.0.2.1"},
+		{"no address in the entry: the peer", "trusted_hops: 1", "192.0.2.1:1", []string{"unknown"}, "192.0.2.1"},
+		{"the peer's own entry, which Envoy appends, is not counted", "trusted_hops: 1", "10.0.0.1:1", []string{"203.0.113.9, 10.0.0.1"}, "203.0.113.9"},
+		{"two proxies on one address", "trusted_hops: 2", "127.0.0.1:1", []string{"6.6.6.6, 203.0.113.9, 127.0.0.1, 127.0.0.1"}, "203.0.113.9"},
+		{"a mapped address is the IPv4 address", "", "[::ffff:192.0.2.1]:1", nil, "192.0.2.1"},
+		{"a mapped entry is the IPv4 address", "trusted_hops: 1", "10.0.0.1:1", []string{"::ffff:cb00:7109"}, "203.0.113.9"},
+		{"an entry with a port", "trusted_hops: 1", "10.0.0.1:1", []string{"[2001:db8::1]:443"}, "2001:db8::1"},
+		{"an entry in brackets", "trusted_hops: 1", "10.0.0.1:1", []string{"[2001:db8::1]"}, "2001:db8::1"},
+		{"an entry with a bracket too many", "trusted_hops: 1", "10.0.0.1:1", []string{"]2001:db8::1["}, "10.0.0.1"},
+		{"a peer with a zone is the peer", "", "[fe80::1%eth0]:1", nil, "fe80::1"},
+		{"an entry with a zone is the address", "trusted_hops: 1", "10.0.0.1:1", []string{"fe80::1%eth0"}, "fe80::1"},
+
+		{"from a peer that is no proxy the header changes nothing", "trusted_proxies: [10.0.0.0/8]", "192.0.2.1:1", []string{"6.6.6.6"}, "192.0.2.1"},
+		{"neither with hops", "{trusted_proxies: [10.0.0.0/8], trusted_hops: 1}", "192.0.2.1:1", []string{"6.6.6.6"}, "192.0.2.1"},
+		{"from a proxy the hops count", "{trusted_proxies: [10.0.0.0/8], trusted_hops: 1}", "10.0.0.1:1", []string{"6.6.6.6, 203.0.113.9"}, "203.0.113.9"},
+		{"the last that is no proxy counts", "trusted_proxies: [10.0.0.0/8]", "10.0.0.1:1", []string{"6.6.6.6, 203.0.113.9, 10.0.0.2"}, "203.0.113.9"},
+		{"a proxy that is its own client", "trusted_proxies: [10.0.0.0/8]", "10.0.0.1:1", []string{"10.0.0.3, 10.0.0.2"}, "10.0.0.3"},
+		{"an entry that is no address is the proxy's that wrote it", "trusted_proxies: [10.0.0.0/8]", "10.0.0.1:1", []string{"203.0.113.9, unknown, 10.0.0.2"}, "10.0.0.2"},
+		{"a proxy without an entry", "trusted_proxies: [10.0.0.0/8]", "10.0.0.1:1", nil, "10.0.0.1"},
+		{"the peer's own entry does not stop the way", "trusted_proxies: [10.0.0.0/8]", "10.0.0.1:1", []string{"203.0.113.9, 10.0.0.1"}, "203.0.113.9"},
+		{"a mapped proxy is a proxy", "trusted_proxies: [10.0.0.0/8]", "[::ffff:10.0.0.1]:1", []string{"203.0.113.9"}, "203.0.113.9"},
+
+		{"the header that the proxies do not write says nothing", "{trusted_hops: 1, header: forwarded}", "10.0.0.1:1", []string{"6.6.6.6"}, "10.0.0.1"},
+		{"Forwarded", "{trusted_hops: 1, header: forwarded}", "10.0.0.1:1", []string{"Forwarded", "for=6.6.6.6, proto=https;For=203.0.113.9;by=10.0.0.1"}, "203.0.113.9"},
+		{"Forwarded with IPv6, quotes and a port", "{trusted_hops: 1, header: forwarded}", "10.0.0.1:1", []string{"Forwarded", `for="[2001:db8::1]:4711"`}, "2001:db8::1"},
+		{"Forwarded with a comma in quotes", "{trusted_hops: 2, header: forwarded}", "10.0.0.1:1", []string{"Forwarded", `for=6.6.6.6, for=203.0.113.9;host="a,b;for=6.6.6.6", for=10.0.0.2`}, "203.0.113.9"},
+		{"Forwarded with escapes", "{trusted_hops: 1, header: forwarded}", "10.0.0.1:1", []string{"Forwarded", `for="\203.0.\113.9"`}, "203.0.113.9"},
+		{"Forwarded with a name in place of an address", "{trusted_hops: 1, header: forwarded}", "10.0.0.1:1", []string{"Forwarded", "for=203.0.113.9, for=_hidden"}, "10.0.0.1"},
+		{"Forwarded over two lines", "{trusted_hops: 2, header: forwarded}", "10.0.0.1:1", []string{"Forwarded", "for=203.0.113.9", "Forwarded", "for=10.0.0.2"}, "203.0.113.9"},
+		{"Forwarded from two proxies on one address", "{trusted_hops: 2, header: forwarded}", "127.0.0.1:1", []string{"Forwarded", "for=203.0.113.9, for=127.0.0.1"}, "203.0.113.9"},
+		{"Forwarded whose client has left a quote open", "{trusted_hops: 1, header: forwarded}", "10.0.0.1:1", []string{"Forwarded", `for="6.6.6.6, for=203.0.113.9`}, "203.0.113.9"},
+		{"and a backslash before it", "{trusted_hops: 1, header: forwarded}", "10.0.0.1:1", []string{"Forwarded", `for="\", for="[2001:db8::1]"`}, "2001:db8::1"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			waf := newEngine(t, "client_address: {trusted_hops: "+tc.hops+"}\n"+rule)
+			policy := tc.policy
+			if !strings.HasPrefix(policy, "{") {
+				policy = "{" + policy + "}"
+			}
+			waf := engineWith(t, nil, "client_address: "+policy+"\n"+rule)
 			x := waf.Begin(engine.Conn{Peer: netip.MustParseAddrPort(tc.peer)})
 			r := get("/")
-			for _, line := range tc.forwarded {
-				r.Headers = append(r.Headers, [2]string{"x-forwarded-for", line})
+			name := "x-forwarded-for"
+			for _, line := range tc.header {
+				if line == "Forwarded" {
+					name = line
+					continue
+				}
+				r.Headers = append(r.Headers, [2]string{name, line})
 			}
 			v := x.RequestHeaders(r, true)
 			require.Equal(t, tc.want, v.Matches[0].Value)

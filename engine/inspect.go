@@ -305,7 +305,7 @@ func (f corazaFeed) ServerName(name string)           { f.tx.SetServerName(name)
 
 func (x *Exchange) feed(f feeder) {
 	r := x.request
-	f.Connection(addressText(x.client()), int(x.conn.Peer.Port()), addressText(x.conn.Server.Addr()), int(x.conn.Server.Port()))
+	f.Connection(addressText(x.clientAddr), int(x.conn.Peer.Port()), addressText(x.conn.Server.Addr()), int(x.conn.Server.Port()))
 	f.URI(r.Target, r.Method, r.Protocol)
 	host := r.Headers.Get("host")
 	if host == "" && r.Authority != "" {
@@ -318,11 +318,15 @@ func (x *Exchange) feed(f feeder) {
 	f.ServerName(hostName(host))
 }
 
-// setInputs fills the TX variables through which rules see the settings and
-// what the runner knows of the connection.
+// setInputs fills the TX variables through which rules see the settings, what
+// the runner knows of the connection and what is known of the client's address.
 func (x *Exchange) setInputs() {
 	n := copy(x.inputs[:], x.variant.inputs)
 	for i, value := range [...]string{x.conn.ProxyRoute, choose(x.conn.TLS, "1", "0"), x.request.Scheme, choose(isGRPC(x.request), "1", "0")} {
 		x.inputs[n+i] = screen.TXVar{Name: connectionInputs[i], Value: value}
+	}
+	n += len(connectionInputs)
+	for i, value := range x.judgeAddress(x.clientAddr).values() {
+		x.inputs[n+i] = screen.TXVar{Name: addressInputs[i], Value: value}
 	}
 }

@@ -35,7 +35,7 @@ func TestARecordLeavesOutWhatIsEmpty(t *testing.T) {
 func TestAnAuditLineIsReadBackAsTheSameRecord(t *testing.T) {
 	record := Record{
 		Time: time.Date(2026, 11, 24, 9, 30, 0, 5, time.UTC), TransactionID: "t-1", Verdict: Block, Reason: ReasonRule, Mode: ModeBlock,
-		Status: 403, Phase: 2, Score: 5, OutboundScore: 1, Route: "orders", Client: "192.0.2.7", Method: "GET", Host: "shop.example",
+		Status: 403, Phase: 2, Score: 5, OutboundScore: 1, Route: "orders", Client: "192.0.2.7", Country: "NL", Method: "GET", Host: "shop.example",
 		Target: "/?q=\x00\"<", Error: "panic: x",
 		Rules: []RecordMatch{{ID: 942100, Rule: "a.conf:1:2", Phase: 2, Severity: "critical", Target: "ARGS:q", Message: "SQL", Value: "1'"}},
 	}
@@ -45,4 +45,9 @@ func TestAnAuditLineIsReadBackAsTheSameRecord(t *testing.T) {
 	ours, err := json.Marshal(record)
 	require.NoError(t, err)
 	require.JSONEq(t, string(ours), string(record.line()), "the tags and the writer agree")
+}
+
+func TestJudgingRulesAreThoseThatDoNotOnlySumUp(t *testing.T) {
+	r := Record{Rules: []RecordMatch{{ID: 942100, Target: "ARGS:a"}, {ID: 942100, Target: "ARGS:b"}, {ID: 949110}, {ID: 959100}, {ID: 980170}, {ID: 100200}}}
+	require.Equal(t, []RecordMatch{{ID: 942100, Target: "ARGS:a"}, {ID: 100200}}, r.Judging())
 }

@@ -26,8 +26,13 @@ type Policy struct {
 	ContentTypes []string `yaml:"content_types"`
 	// JWT configures the structural check of bearer tokens.
 	JWT JWT `yaml:"jwt"`
-	// IP holds address sets; the longest prefix decides, allow beats block.
+	// IPSets are named sets of addresses, from this document, a file or a URL.
+	IPSets []IPSet `yaml:"ip_sets"`
+	// IP says what is done about addresses; the longest prefix decides, allow
+	// beats block.
 	IP IP `yaml:"ip"`
+	// Geo says where the country and the network of an address come from.
+	Geo GeoSettings `yaml:"geo"`
 	// InternalErrors is the outcome when the WAF itself fails; closed when empty.
 	InternalErrors Outcome `yaml:"internal_errors"`
 	// BlockResponse is what a blocked client gets.
@@ -151,15 +156,6 @@ const (
 // Choices returns the accepted spellings.
 func (Position) Choices() []string { return []string{string(BeforeCRS), string(AfterCRS)} }
 
-// ClientAddress says how the client's address is found.
-type ClientAddress struct {
-	// TrustedHops is the number of proxies in front that append to
-	// X-Forwarded-For and are trusted. With 0 the peer's address is the
-	// client's. In Envoy the peer is what Envoy itself found by its
-	// xff_num_trusted_hops: set the number there or here, not in both.
-	TrustedHops int `yaml:"trusted_hops"`
-}
-
 // Body says how much of a request body is inspected.
 type Body struct {
 	// Inspect holds bodies until phase 2 has spoken; true when not set.
@@ -225,20 +221,6 @@ const (
 // Choices returns the accepted spellings.
 func (JWTMode) Choices() []string {
 	return []string{string(JWTOff), string(JWTDetect), string(JWTRequired)}
-}
-
-// IP holds address sets (rules/ip). The longest prefix that holds the client's
-// address decides; of equal prefixes allow beats block. An address in no set
-// is let through.
-type IP struct {
-	// Allow lists addresses and CIDR prefixes.
-	Allow []string `yaml:"allow"`
-	// AllowFiles are files below the rules with one entry a line.
-	AllowFiles []string `yaml:"allow_files"`
-	// Block lists addresses and CIDR prefixes.
-	Block []string `yaml:"block"`
-	// BlockFiles are files below the rules with one entry a line.
-	BlockFiles []string `yaml:"block_files"`
 }
 
 // BlockResponse is what a blocked client gets.

@@ -52,7 +52,7 @@ func TestWrongPolicies(t *testing.T) {
 		{"an exclusion of no target", "crs:\n  exclusions:\n    - rule: 942100\n      targets: ['ARGS q']\n", `p.yaml:4:17: crs.exclusions[0].targets[0] is not a target: "ARGS q", write it as ARGS:name`},
 		{"an unknown action in an inline rule", "directives:\n  - inline: |\n      SecRule ARGS \"@rx a\" \\\n        \"id:1,phase:2,pas\"\n", `p.yaml:4:23: unknown action "pas", did you mean "pass"?`},
 		{"an Include that matches nothing", "directives:\n  - file: own/*.conf\n", `p.yaml:2:11: Include "own/*.conf" matches no file`},
-		{"a bad address", "ip:\n  block: [10.0.0.0/33]\n", `p.yaml:2:11: ip.block[0] is not an address: "10.0.0.0/33", write it as 192.0.2.1 or 2001:db8::/32`},
+		{"a bad address", "ip:\n  block: [10.0.0.0/33]\n", `p.yaml:2:11: ip.block[0] is wrong: "10.0.0.0/33" is no address and no CIDR prefix, such as 203.0.113.7, 198.51.100.0/24 or 2001:db8::/32`},
 		{"a host with a port", "routes:\n  - {name: a, hosts: ['x.test:80']}\n", `p.yaml:2:23: routes[0].hosts[0] is not a host: "x.test:80", write it as api.example.com or *.example.com, without a port`},
 		{"a path template that is none", "routes:\n  - {name: a, path: '/x/{id'}\n", `p.yaml:2:21: routes[0].path is not a path template: "/x/{id", write it as /orders/{id}`},
 		{"two routes of one name", "routes:\n  - {name: a, path: /x}\n  - {name: a, path: /y}\n", `p.yaml:3:12: routes[1].name is used twice: "a"`},

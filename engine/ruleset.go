@@ -58,19 +58,15 @@ type compiler struct {
 
 // compile returns the rule set for some settings.
 func (c *compiler) compile(s settings) (*ruleset, error) {
-	files, err := c.files(s)
-	if err != nil {
-		return nil, err
-	}
 	sources := c.sources(s)
-	key := keyOf(sources, files.files[operators.AllowSetFile], files.files[operators.BlockSetFile])
+	key := keyOf(sources)
 	if set, ok := c.sets[key]; ok {
 		return set, nil
 	}
 	if len(c.sets) == maxRuleSets {
-		return nil, fmt.Errorf("the routes need more than %d different rule sets: give routes the same directives, exclusions, mode, body limits and addresses where they can share them", maxRuleSets)
+		return nil, fmt.Errorf("the routes need more than %d different rule sets: give routes the same directives, exclusions, mode and body limits where they can share them", maxRuleSets)
 	}
-	set, err := c.load(s, sources, files)
+	set, err := c.load(s, sources, c.rules)
 	if err != nil {
 		return nil, err
 	}
@@ -78,25 +74,12 @@ func (c *compiler) compile(s settings) (*ruleset, error) {
 	return set, nil
 }
 
-// files are those that the directives of some settings may name.
-func (c *compiler) files(s settings) (virtualFS, error) {
-	allow, err := c.addresses(s.ipPath+".allow", s.ip.Allow, s.ip.AllowFiles)
-	if err != nil {
-		return virtualFS{}, err
-	}
-	block, err := c.addresses(s.ipPath+".block", s.ip.Block, s.ip.BlockFiles)
-	if err != nil {
-		return virtualFS{}, err
-	}
-	return virtualFS{under: c.rules, files: map[string]string{operators.AllowSetFile: allow, operators.BlockSetFile: block}}, nil
-}
-
-func keyOf(sources []seclang.Source, more ...string) string {
+func keyOf(sources []seclang.Source) string {
 	var b strings.Builder
 	for _, s := range sources {
 		b.WriteString(s.Name + "\x00" + s.Text + "\x00")
 	}
-	return b.String() + strings.Join(more, "\x00")
+	return b.String()
 }
 
 // load compiles sources with Coraza. Each error gets the place of the
@@ -303,15 +286,20 @@ func (c *compiler) translate(err error) error {
 // inline source. No file is called so.
 const inlineMark = "\x00"
 
-// policyPosition turns a place in an inline text into one in the policy: a
-// literal block ("|") starts on the line below its indicator and is indented.
+// policyPosition turns a place in an inline text into one in the policy.
 func (c *compiler) policyPosition(pos seclang.Position) seclang.Position {
 	_, path, ok := strings.Cut(pos.File, inlineMark)
 	if !ok {
 		return pos
 	}
-	start := c.policy.origin.at(path)
-	if o := c.policy.origin; o != nil && o.places[path].literal {
+	return c.policy.placeIn(path, pos)
+}
+
+// placeIn gives a place in the text of a field its place in the policy: a
+// literal block ("|") starts on the line below its indicator and is indented.
+func (p *Policy) placeIn(path string, pos seclang.Position) seclang.Position {
+	start := p.origin.at(path)
+	if o := p.origin; o != nil && o.places[path].literal {
 		line := start.Line + pos.Line
 		return seclang.Position{File: start.File, Line: line, Col: pos.Col + o.indent(start.Line+1)}
 	}
@@ -327,22 +315,4 @@ func (o *origin) indent(line int) int {
 		}
 	}
 	return 0
-}
-
-// addresses joins entries and files into one set's text. A #line mark in
-// front of each gives the errors, and the messages of rules, the place they
-// came from.
-func (c *compiler) addresses(path string, entries, files []string) (string, error) {
-	var b strings.Builder
-	for i, e := range entries {
-		b.WriteString("#line " + c.policy.lineOf(at(path, i)) + "\n" + e + "\n")
-	}
-	for i, name := range files {
-		text, err := fs.ReadFile(c.rules, name)
-		if err != nil {
-			return "", c.policy.errorAt(at(path+"_files", i), "address set "+strconv.Quote(name)+" cannot be read", "it is looked for below the policy's folder and the rules")
-		}
-		b.WriteString("#line " + name + ":1\n" + string(text) + "\n")
-	}
-	return b.String(), nil
 }

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"io/fs"
+	"time"
 
 	"tabard/engine/operators"
 	"tabard/engine/seclang"
@@ -34,19 +35,22 @@ func RuleSets(policy Policy, rules fs.FS) ([]RuleSet, error) {
 	}
 	all := policy.variants()
 	c := compiler{policy: &policy, rules: rules, uses: familiesOf(all)}
+	sets := newSetLoader(&policy, rules, time.Now())
+	if err := sets.named(); err != nil {
+		return nil, err
+	}
 	var out []RuleSet
 	for _, s := range all {
-		files, err := c.files(s)
-		if err != nil {
+		if _, err := sets.uses(s.ip, s.ipPath); err != nil {
 			return nil, err
 		}
-		directives, err := seclang.Load(files, c.sources(s))
+		directives, err := seclang.Load(rules, c.sources(s))
 		if err != nil {
 			return nil, c.translate(err)
 		}
 		out = append(out, RuleSet{
 			Route: s.route, Directives: directives, place: c.policyPosition,
-			Known: seclang.Known{Operators: operators.Names(), Files: files},
+			Known: seclang.Known{Operators: operators.Names(), Files: rules},
 		})
 	}
 	return out, nil

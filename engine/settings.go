@@ -7,8 +7,13 @@ const (
 	defaultRequestLimitBytes = 128 << 10
 	// defaultResponseLimitBytes is the limit of Coraza's recommended settings.
 	defaultResponseLimitBytes = 512 << 10
+	// DefaultInboundThreshold is CRS's own: one critical match blocks.
+	DefaultInboundThreshold = 5
 	// defaultTokenBytes: servers refuse header lines over 8 KiB by default.
 	defaultTokenBytes = 8 << 10
+	// defaultRefreshSeconds is how often feeds change, and what their publishers
+	// ask for.
+	defaultRefreshSeconds = 3600
 )
 
 // settings are the policy as it applies to one route, with defaults filled in.
@@ -86,7 +91,7 @@ func (s settings) withDefaults() settings {
 	s.mode = or(s.mode, ModeBlock)
 	s.crs.ParanoiaLevel = or(s.crs.ParanoiaLevel, 1)
 	s.crs.DetectionParanoiaLevel = or(s.crs.DetectionParanoiaLevel, s.crs.ParanoiaLevel)
-	s.crs.InboundThreshold = or(s.crs.InboundThreshold, 5)
+	s.crs.InboundThreshold = or(s.crs.InboundThreshold, DefaultInboundThreshold)
 	s.crs.OutboundThreshold = or(s.crs.OutboundThreshold, 4)
 	s.requestBody.LimitBytes = or(s.requestBody.LimitBytes, defaultRequestLimitBytes)
 	s.requestBody.OverLimit = or(s.requestBody.OverLimit, OverLimitReject)
@@ -104,8 +109,10 @@ func (s settings) crsEnabled() bool      { return isSet(s.crs.Enabled, true) }
 func (s settings) inspectRequest() bool  { return isSet(s.requestBody.Inspect, true) }
 func (s settings) inspectResponse() bool { return isSet(s.responseBody.Inspect, false) }
 
+// empty says that nothing is asked about addresses.
 func (s IP) empty() bool {
-	return len(s.Allow)+len(s.AllowFiles)+len(s.Block)+len(s.BlockFiles) == 0
+	return len(s.Allow)+len(s.AllowFiles)+len(s.Block)+len(s.BlockFiles)+len(s.Sets) == 0 && s.Unlisted != UnlistedBlock &&
+		len(s.BlockCountries)+len(s.OnlyCountries)+len(s.BlockASNs) == 0 && !s.BlockAnonymous
 }
 
 func isSet(b *bool, otherwise bool) bool {

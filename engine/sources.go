@@ -1,12 +1,11 @@
 package engine
 
 import (
-	"io"
 	"io/fs"
 	"strconv"
 	"strings"
-	"time"
 
+	"tabard/engine/operators"
 	"tabard/engine/seclang"
 )
 
@@ -141,46 +140,19 @@ func choose(b bool, yes, no string) string {
 	return no
 }
 
-// virtualFS lays files that the engine writes itself over the rules.
-type virtualFS struct {
-	under fs.FS
-	files map[string]string
-}
-
-// Open implements fs.FS.
-func (v virtualFS) Open(name string) (fs.File, error) {
-	if text, ok := v.files[name]; ok {
-		return &virtualFile{Reader: strings.NewReader(text), name: name, size: int64(len(text))}, nil
-	}
-	return v.under.Open(name)
+// sharedFS are the files of the rules, with what several operators make of them
+// once for all.
+type sharedFS struct {
+	fs.FS
+	made *operators.Shared
 }
 
 // ReadFile implements fs.ReadFileFS, because the CRS module's file system
 // finds a file below "@" only this way.
-func (v virtualFS) ReadFile(name string) ([]byte, error) {
-	if at := strings.IndexByte(name, '@'); at > 0 {
-		name = name[at:]
-	}
-	if text, ok := v.files[name]; ok {
-		return []byte(text), nil
-	}
-	return fs.ReadFile(v.under, name)
-}
+func (s sharedFS) ReadFile(name string) ([]byte, error) { return fs.ReadFile(s.FS, name) }
 
-// Glob implements fs.GlobFS over the rules; nobody includes our own files.
-func (v virtualFS) Glob(pattern string) ([]string, error) { return fs.Glob(v.under, pattern) }
+// Glob implements fs.GlobFS.
+func (s sharedFS) Glob(pattern string) ([]string, error) { return fs.Glob(s.FS, pattern) }
 
-type virtualFile struct {
-	io.Reader
-	name string
-	size int64
-}
-
-func (f *virtualFile) Stat() (fs.FileInfo, error) { return f, nil }
-func (f *virtualFile) Close() error               { return nil }
-func (f *virtualFile) Name() string               { return f.name }
-func (f *virtualFile) Size() int64                { return f.size }
-func (f *virtualFile) Mode() fs.FileMode          { return 0o444 }
-func (f *virtualFile) ModTime() time.Time         { return time.Time{} }
-func (f *virtualFile) IsDir() bool                { return false }
-func (f *virtualFile) Sys() any                   { return nil }
+// Shared implements operators.Sharer.
+func (s sharedFS) Shared() *operators.Shared { return s.made }

@@ -5,7 +5,6 @@ import (
 	"strconv"
 	"strings"
 
-	"tabard/engine/ipset"
 	"tabard/engine/mime"
 	"tabard/engine/seclang"
 )
@@ -40,8 +39,7 @@ func (p *Policy) validate() error {
 		return err
 	}
 	checks := crsChecks(p.CRS)
-	checks = append(checks, check{p.ClientAddress.TrustedHops < 0 || p.ClientAddress.TrustedHops > maxTrustedHops,
-		"client_address.trusted_hops", "must be between 0 and 16", ""})
+	checks = append(checks, p.addressChecks())
 	checks = append(checks, check{p.ShadowSample < 0, "shadow_sample", "must be 1 or more", "1000 compares one hit in a thousand"})
 	checks = append(checks, blockResponseChecks(p.BlockResponse)...)
 	checks = append(checks, redactChecks(p.Redact)...)
@@ -61,15 +59,6 @@ func (p *Policy) validate() error {
 // errorAt gives an error at the place of a field.
 func (p *Policy) errorAt(path, msg, hint string) error {
 	return &seclang.Error{Pos: p.origin.at(path), Msg: msg, Hint: hint}
-}
-
-// lineOf names a field's place as file:line, for logs.
-func (p *Policy) lineOf(path string) string {
-	if p.origin == nil {
-		return "policy:1"
-	}
-	pos := p.origin.at(path)
-	return pos.File + ":" + strconv.Itoa(pos.Line)
 }
 
 // checkChoices visits every string type with a fixed set of values.
@@ -191,8 +180,7 @@ func partChecks(prefix string, r Route) []check {
 		checks = append(checks, check{r.JWT.MaxBytes < 0 || r.JWT.MaxBytes > maxTokenBytes, join(prefix, "jwt.max_bytes"), "must be between 1 and 65536", ""})
 	}
 	if r.IP != nil {
-		checks = append(checks, addressChecks(join(prefix, "ip.allow"), r.IP.Allow)...)
-		checks = append(checks, addressChecks(join(prefix, "ip.block"), r.IP.Block)...)
+		checks = append(checks, ipChecks(join(prefix, "ip"), *r.IP))
 	}
 	return checks
 }
@@ -227,15 +215,6 @@ func contentTypeChecks(path string, patterns []string) []check {
 			msg = "is not a media type pattern: " + strconv.Quote(pattern)
 		}
 		checks = append(checks, check{err != nil, at(path, i), msg, "write it as application/json, application/*+json or text/*"})
-	}
-	return checks
-}
-
-func addressChecks(path string, entries []string) []check {
-	var checks []check
-	for i, e := range entries {
-		_, err := ipset.ParsePrefix(e)
-		checks = append(checks, check{err != nil, at(path, i), "is not an address: " + strconv.Quote(e), "write it as 192.0.2.1 or 2001:db8::/32"})
 	}
 	return checks
 }

@@ -11,19 +11,14 @@ import (
 	"tabard/internal/replay"
 )
 
-// played is what became of the traffic that a command has judged.
-type played struct {
-	requests, broken, failed, errors int
-}
-
 // player judges traffic for the commands that look at verdicts together.
 type player struct {
 	command string
 	io      stdio
 	sources replay.Options
+	summary replay.Summary
 	reports int
 	bar     *progress
-	played
 }
 
 // play judges all traffic and gives each result to add. What could not be read
@@ -50,33 +45,25 @@ func (p *player) play(paths []string, judges []replay.Judge, add func(replay.Res
 	err = errors.Join(err, traffic.Close())
 	switch {
 	case errors.Is(err, context.Canceled):
-		return fmt.Errorf("interrupted; requests done: %d", p.requests)
+		return interrupted{p.summary.Requests}
 	case err != nil:
 		return err
-	case p.failed > 0:
-		return fmt.Errorf("sources that could not be read to their end: %d", p.failed)
-	case p.errors > 0:
-		return fmt.Errorf("verdicts made by an internal error: %d", p.errors)
+	case p.summary.Failed > 0:
+		return fmt.Errorf("sources that could not be read to their end: %d", p.summary.Failed)
+	case p.summary.Errors > 0:
+		return fmt.Errorf("verdicts made by an internal error: %d", p.summary.Errors)
 	}
 	return nil
 }
 
 // take counts a result and says whether it has a verdict.
 func (p *player) take(r replay.Result) bool {
-	var source *replay.SourceError
-	switch {
-	case errors.As(r.Err, &source):
-		p.failed++
-		p.report(r.Err)
-		return false
-	case r.Err != nil:
-		p.broken++
+	p.summary.Add(r)
+	if r.Err != nil {
 		p.report(r.Err)
 		return false
 	}
-	p.requests++
 	if r.Outcome.Err != nil {
-		p.errors++
 		p.report(fmt.Errorf("%s: internal error: %w", r.Entry.Position, r.Outcome.Err))
 	}
 	return true

@@ -94,6 +94,11 @@ func (p *loadedPolicy) setScreen(mode engine.ScreenMode) error {
 func (p loadedPolicy) usesFiles() bool {
 	directives, ip := p.policy.Directives, p.policy.IP
 	files := append(ip.AllowFiles[:len(ip.AllowFiles):len(ip.AllowFiles)], ip.BlockFiles...)
+	for _, s := range p.policy.IPSets {
+		if s.File != "" {
+			files = append(files, s.File)
+		}
+	}
 	for _, r := range p.policy.Routes {
 		directives = append(directives[:len(directives):len(directives)], r.Directives...)
 		if r.IP != nil {

@@ -122,7 +122,7 @@ func (o serveOptions) proxy(io stdio, logger *log.Logger) (*serve.Proxy, error) 
 		return nil, err
 	}
 	return serve.New(serve.Options{
-		Engine: e, Upstream: upstream, TrustedHops: policy.policy.ClientAddress.TrustedHops, Audit: io.out, Log: logger,
+		Engine: e, Upstream: upstream, Audit: io.out, Log: logger,
 	})
 }
 

@@ -3,29 +3,37 @@ package ipset_test
 import (
 	"fmt"
 	"net/netip"
+	"time"
 
 	"tabard/engine/ipset"
 )
 
 func Example() {
-	var b ipset.Builder
-	if err := b.Add("feeds/bad.txt", "203.0.113.0/24 # scanners\n", ipset.Block); err != nil {
+	bad, _, err := ipset.Parse("203.0.113.0/24 # scanners\n", ipset.Options{Name: "feeds/bad.txt"})
+	if err != nil {
 		panic(err)
 	}
-	if err := b.Add("policy.yaml", "203.0.113.7\n", ipset.Allow); err != nil {
+	office, _, err := ipset.Parse("203.0.113.7\n", ipset.Options{Name: "office"})
+	if err != nil {
 		panic(err)
 	}
-	set := b.Set()
 	for _, client := range []string{"203.0.113.8", "203.0.113.7", "198.51.100.1"} {
-		match, found := set.Lookup(netip.MustParseAddr(client))
-		if !found {
+		addr, now := netip.MustParseAddr(client), time.Now()
+		var d ipset.Decision
+		if m, ok := bad.Lookup(addr, now); ok {
+			d.Add("bad", ipset.Block, m)
+		}
+		if m, ok := office.Lookup(addr, now); ok {
+			d.Add("office", ipset.Allow, m)
+		}
+		if d.Action == "" {
 			fmt.Println(client, "in no set")
 			continue
 		}
-		fmt.Println(client, match.Action, "by", match.Prefix, "of", match.Source)
+		fmt.Println(client, d.Action, "by", d.By.Prefix, "of", d.By.Source)
 	}
 	// Output:
 	// 203.0.113.8 block by 203.0.113.0/24 of feeds/bad.txt
-	// 203.0.113.7 allow by 203.0.113.7/32 of policy.yaml
+	// 203.0.113.7 allow by 203.0.113.7/32 of office
 	// 198.51.100.1 in no set
 }

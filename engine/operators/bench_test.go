@@ -12,8 +12,8 @@ import (
 // BenchmarkFamilies measures phase 1 of a WAF that has nothing but our rules,
 // with a request as APIs get them.
 func BenchmarkFamilies(b *testing.B) {
-	on := map[string]string{"tabard_jwt": "detect", "tabard_jwt_max_bytes": "8192", "tabard_mime": "application/json application/*+json", "tabard_ip": "on"}
-	off := map[string]string{"tabard_jwt": "off", "tabard_jwt_max_bytes": "8192", "tabard_mime": "", "tabard_ip": "off"}
+	on := map[string]string{"tabard_jwt": "detect", "tabard_jwt_max_bytes": "8192", "tabard_mime": "application/json application/*+json", "tabard_ip": "none", "tabard_ip_score": "0"}
+	off := map[string]string{"tabard_jwt": "off", "tabard_jwt_max_bytes": "8192", "tabard_mime": "", "tabard_ip": "off", "tabard_ip_score": "0"}
 	rules := "Include ip/*.conf\nInclude api/*.conf\nInclude auth/*.conf\n"
 	for name, row := range map[string]struct {
 		rules string

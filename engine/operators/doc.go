@@ -17,6 +17,14 @@
 //	TX:tabard_jwt             off, detect or required
 //	TX:tabard_jwt_max_bytes   the longest token
 //	TX:tabard_mime            the route's media types with blanks between; empty for all
-//	TX:tabard_ip              on or off
+//	TX:tabard_ip              off, none, allow, block, geo, unlisted, score or tag: what
+//	                          the route's address sets say about the client
+//	TX:tabard_ip_reason       why, for people
+//	TX:tabard_ip_score        what the sets with the action score say together
+//	TX:tabard_ip_sets         the names of all sets that hold the client's address
+//	TX:tabard_ip_categories   the categories that they give it
+//	TX:tabard_country         ISO 3166 code of two letters; empty if not known
+//	TX:tabard_asn             number of the network; empty if not known
+//	TX:tabard_anonymous       1 for an anonymizing network, else 0
 //	TX:tabard_body_bytes      set before phase 2: how many bytes of body came in
 package operators

@@ -2,12 +2,12 @@ package operators
 
 import (
 	"errors"
-	"hash/maphash"
 	"io/fs"
 	"net/netip"
 	"path"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/corazawaf/coraza/v3/experimental/plugins/plugintypes"
 
@@ -21,11 +21,11 @@ import (
 // decides; when it is both allowed and blocked, allow wins.
 //
 // Arguments:
-// Files of one address or CIDR prefix a line, each as allow=FILE or
+// Files of one address, CIDR prefix or range a line, each as allow=FILE or
 // block=FILE, below the WAF's root or beside the rule. A file that is not there
-// is an error, unless its name begins with "@": those are written by the engine
-// and left out when the policy has no such set. A bad line is an error with
-// its place.
+// and a bad line are errors with their places. The files are read once; sets
+// that change while the engine runs are the policy's (ip_sets), which rules see
+// as TX:tabard_ip and its kin.
 //
 // Returns:
 // true if the address is blocked. TX:0 then names the prefix and the file, if
@@ -36,6 +36,12 @@ import (
 //	SecRule REMOTE_ADDR "@ipReputation allow=office.txt block=feeds/bad.txt" \
 //	    "id:1,phase:1,deny,status:403,capture,msg:'Blocked address: %{TX.0}'"
 type ipReputation struct {
+	files []usedSet
+}
+
+// usedSet is one file of the argument and what it holds.
+type usedSet struct {
+	setFile
 	set *ipset.Set
 }
 
@@ -46,23 +52,15 @@ func newIPReputation(options plugintypes.OperatorOptions) (plugintypes.Operator,
 	if err != nil {
 		return nil, err
 	}
-	for i, f := range files {
-		if files[i].text, err = readSetFile(options, f.name); err != nil {
+	o := &ipReputation{}
+	for _, f := range files {
+		set, err := findSet(options, f.name)
+		if err != nil {
 			return nil, err
 		}
+		o.files = append(o.files, usedSet{f, set})
 	}
-	build := func() (any, error) { return buildSet(files) }
-	var set any
-	if options.Memoizer == nil {
-		set, err = build()
-	} else {
-		// Routes that differ in other things share their sets.
-		set, err = options.Memoizer.Do(memoKey(files), build)
-	}
-	if err != nil {
-		return nil, err
-	}
-	return &ipReputation{set: set.(*ipset.Set)}, nil
+	return o, nil
 }
 
 // Evaluate judges one address.
@@ -71,20 +69,26 @@ func (o *ipReputation) Evaluate(tx plugintypes.TransactionState, value string) b
 	if err != nil {
 		return false
 	}
-	m, found := o.set.Lookup(addr)
-	if !found || m.Action == ipset.Allow {
+	var d ipset.Decision
+	for _, f := range o.files {
+		// What an entry says about its end counts when the file is read.
+		if m, ok := f.set.Lookup(addr, time.Time{}); ok {
+			d.Add(f.name, f.action, m)
+		}
+	}
+	if d.Action != ipset.Block {
 		return false
 	}
 	if tx.Capturing() {
-		tx.CaptureField(0, m.Prefix.String()+" in "+m.Source)
+		tx.CaptureField(0, d.By.Prefix.String()+" in "+d.By.Source)
 	}
 	return true
 }
 
-// setFile is one file of the argument.
+// setFile names one file of the argument.
 type setFile struct {
-	action     ipset.Action
-	name, text string
+	action ipset.Action
+	name   string
 }
 
 func parseSetFiles(argument string) ([]setFile, error) {
@@ -108,49 +112,22 @@ func parseSetFiles(argument string) ([]setFile, error) {
 	return files, nil
 }
 
-// readSetFile reads a file from the root, or else from the folders where Coraza
+// findSet reads a file from the root, or else from the folders where Coraza
 // looks for data files.
-func readSetFile(options plugintypes.OperatorOptions, name string) (string, error) {
+func findSet(options plugintypes.OperatorOptions, name string) (*ipset.Set, error) {
 	if options.Root == nil {
-		return "", errors.New("@ipReputation needs a file system for " + strconv.Quote(name) + ": give the WAF a root")
+		return nil, errors.New("@ipReputation needs a file system for " + strconv.Quote(name) + ": give the WAF a root")
 	}
+	shared := sharedOf(options.Root)
 	for _, dir := range append([]string{""}, options.Path...) {
-		text, err := fs.ReadFile(options.Root, path.Join(dir, name))
-		switch {
-		case err == nil:
-			return string(text), nil
-		case !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, fs.ErrInvalid):
-			return "", errors.New("@ipReputation: cannot read " + strconv.Quote(name) + ": " + err.Error())
+		file := path.Join(dir, name)
+		set, err := shared.set(file, func() (string, error) {
+			text, err := fs.ReadFile(options.Root, file)
+			return string(text), err
+		})
+		if !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, fs.ErrInvalid) {
+			return set, err
 		}
 	}
-	if strings.HasPrefix(name, "@") {
-		return "", nil
-	}
-	return "", errors.New("@ipReputation: there is no file " + strconv.Quote(name) + ", neither below the root nor beside the rule")
-}
-
-func buildSet(files []setFile) (*ipset.Set, error) {
-	var b ipset.Builder
-	for _, f := range files {
-		if err := b.Add(f.name, f.text, f.action); err != nil {
-			return nil, err
-		}
-	}
-	return b.Set(), nil
-}
-
-// seeds make the hash of memoKey unforgeable for whoever writes a feed.
-var seeds = [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()}
-
-// memoKey names the files and what is in them.
-func memoKey(files []setFile) string {
-	var key strings.Builder
-	key.WriteString("ipReputation")
-	for _, f := range files {
-		key.WriteString("\x00" + f.action.String() + f.name + "\x00" + strconv.Itoa(len(f.text)))
-		for _, seed := range seeds {
-			key.WriteString("\x00" + strconv.FormatUint(maphash.String(seed, f.text), 16))
-		}
-	}
-	return key.String()
+	return nil, errors.New("@ipReputation: there is no file " + strconv.Quote(name) + ", neither below the root nor beside the rule")
 }

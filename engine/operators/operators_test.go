@@ -1,6 +1,8 @@
 package operators_test
 
 import (
+	"io"
+	"io/fs"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -138,24 +140,20 @@ func TestIPReputation(t *testing.T) {
 	files := map[string]string{
 		"office.txt":            "203.0.113.7\n",
 		"feeds/bad.txt":         "# bad\n203.0.113.0/24\n2001:db8::/32\n",
-		"@tabard/ip-allow.set":  "#line policy.yaml:3:9\n192.0.2.9\n",
-		"@tabard/ip-block.set":  "#line policy.yaml:4:9\n192.0.2.0/24\n",
 		"rules/own/beside.conf": rule(`REMOTE_ADDR "@ipReputation block=beside.txt"`),
 		"rules/own/beside.txt":  "198.51.100.1",
+		"range.txt":             "192.0.2.7-192.0.2.9",
 	}
 	two := rule(`REMOTE_ADDR "@ipReputation allow=office.txt block=feeds/bad.txt"`)
-	written := rule(`REMOTE_ADDR "@ipReputation allow=` + operators.AllowSetFile + ` block=` + operators.BlockSetFile + `"`)
 	for name, row := range map[string]struct{ rule, address, want string }{
-		"a blocked address":                           {two, "203.0.113.8", "because 203.0.113.0/24 in feeds/bad.txt"},
-		"an allowed address":                          {two, "203.0.113.7", ""},
-		"an address in no set":                        {two, "198.51.100.1", ""},
-		"an IPv6 address":                             {two, "2001:db8::1", "because 2001:db8::/32 in feeds/bad.txt"},
-		"a mapped address":                            {two, "::ffff:203.0.113.8", "because 203.0.113.0/24 in feeds/bad.txt"},
-		"a socket has no address":                     {two, "/run/envoy.sock", ""},
-		"a set that the engine wrote":                 {written, "192.0.2.8", "because 192.0.2.0/24 in policy.yaml"},
-		"an allowed address that the engine wrote":    {written, "192.0.2.9", ""},
-		"a set that the engine did not write is none": {rule(`REMOTE_ADDR "@ipReputation block=@tabard/other.set"`), "192.0.2.8", ""},
-		"a file beside the rule":                      {"Include rules/own/beside.conf", "198.51.100.1", "because 198.51.100.1/32 in beside.txt"},
+		"a blocked address":       {two, "203.0.113.8", "because 203.0.113.0/24 in feeds/bad.txt"},
+		"an allowed address":      {two, "203.0.113.7", ""},
+		"an address in no set":    {two, "198.51.100.1", ""},
+		"an IPv6 address":         {two, "2001:db8::1", "because 2001:db8::/32 in feeds/bad.txt"},
+		"a mapped address":        {two, "::ffff:203.0.113.8", "because 203.0.113.0/24 in feeds/bad.txt"},
+		"a socket has no address": {two, "/run/envoy.sock", ""},
+		"a range":                 {rule(`REMOTE_ADDR "@ipReputation block=range.txt"`), "192.0.2.8", "because 192.0.2.8/31 in range.txt"},
+		"a file beside the rule":  {"Include rules/own/beside.conf", "198.51.100.1", "because 198.51.100.1/32 in rules/own/beside.txt"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w, err := waf(row.rule, files)
@@ -198,12 +196,44 @@ func TestNamesAreThoseThatCorazaKnows(t *testing.T) {
 	}
 }
 
-func TestSetsAreSharedBetweenWAFs(t *testing.T) {
-	text := strings.Repeat("192.0.2.1\n", 100)
-	first, err := waf(rule(`REMOTE_ADDR "@ipReputation block=f.txt"`), map[string]string{"f.txt": text})
+// shared is a root that counts what is read.
+type shared struct {
+	fstest.MapFS
+	made  operators.Shared
+	reads int
+}
+
+func (s *shared) Shared() *operators.Shared { return &s.made }
+
+func (s *shared) Open(name string) (fs.File, error) {
+	if name == "f.txt" {
+		s.reads++
+	}
+	return s.MapFS.Open(name)
+}
+
+func (s *shared) ReadFile(name string) ([]byte, error) {
+	f, err := s.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	return io.ReadAll(f)
+}
+
+func TestASetIsHeldOnceForAllWAFsAndTheFastPath(t *testing.T) {
+	root := &shared{MapFS: fstest.MapFS{"f.txt": {Data: []byte("192.0.2.1")}}}
+	text := rule(`REMOTE_ADDR "@ipReputation block=f.txt"`)
+	for range 2 {
+		w, err := coraza.NewWAF(coraza.NewWAFConfig().WithRootFS(root).WithDirectives("SecRuleEngine On\n" + text))
+		require.NoError(t, err)
+		require.NotEmpty(t, run(t, w, request{address: "192.0.2.1"}))
+	}
+	// The file changes, and the fast path, which is compiled later, must not see
+	// another set than Coraza.
+	root.MapFS["f.txt"] = &fstest.MapFile{Data: []byte("192.0.2.2")}
+	test, err := operators.Plain(root)["ipReputation"]("block=f.txt")
 	require.NoError(t, err)
-	second, err := waf(rule(`REMOTE_ADDR "@ipReputation block=f.txt"`), map[string]string{"f.txt": "192.0.2.2"})
-	require.NoError(t, err)
-	require.NotEmpty(t, run(t, first, request{address: "192.0.2.1"}))
-	require.Empty(t, run(t, second, request{address: "192.0.2.1"}), "a file of the same name with another content is another set")
+	require.True(t, test("192.0.2.1"))
+	require.False(t, test("192.0.2.2"))
+	require.Equal(t, 1, root.reads)
 }

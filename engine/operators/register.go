@@ -26,13 +26,6 @@ func init() {
 // Names returns the names of our operators, without the "@", sorted.
 func Names() []string { return []string{"ipReputation", "jwtMalformed", "mimeAllowed"} }
 
-// The files that the engine writes for a policy's address sets, as rules name
-// them.
-const (
-	AllowSetFile = "@tabard/ip-allow.set"
-	BlockSetFile = "@tabard/ip-block.set"
-)
-
 // argument is an operator's argument: a fixed text, or one with macros.
 type argument struct {
 	macro macro.Macro // nil for a fixed text

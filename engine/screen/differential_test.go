@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"errors"
 	"io/fs"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -248,16 +249,23 @@ func familyRules() difftest.Rules {
 	r := crsRules(1)
 	r.Name = "families"
 	r.Files = rules.Overlay(fstest.MapFS{
-		operators.AllowSetFile: {Data: []byte("10.3.128.0/17\n")}, operators.BlockSetFile: {Data: []byte("10.3.0.0/16\n")},
+		"office.txt": {Data: []byte("10.3.128.0/17\n")}, "bad.txt": {Data: []byte("10.3.0.0/16\n")},
 	})
 	r.Routes = []map[string]string{
-		{"tabard_route": "api", "tabard_jwt": "detect", "tabard_jwt_max_bytes": "64", "tabard_ip": "on", "tabard_mime": ""},
-		{
-			"tabard_route": "typed", "tabard_jwt": "off", "tabard_jwt_max_bytes": "8192", "tabard_ip": "on",
-			"tabard_mime": "application/json text/* application/x-www-form-urlencoded",
-		},
+		withSettings(map[string]string{"tabard_route": "api", "tabard_jwt_max_bytes": "64", "tabard_ip": "none"}),
+		withSettings(map[string]string{
+			"tabard_route": "typed", "tabard_jwt": "off", "tabard_mime": "application/json text/* application/x-www-form-urlencoded",
+		}),
 	}
-	families := seclang.Source{Name: "families", Text: "Include @tabard/ip/*.conf\nInclude @tabard/api/*.conf\nInclude @tabard/auth/*.conf"}
+	for _, action := range []string{"allow", "block", "geo", "unlisted", "score", "tag"} {
+		score := "0"
+		if action == "score" {
+			score = "3"
+		}
+		r.Routes = append(r.Routes, withSettings(map[string]string{"tabard_ip": action, "tabard_ip_score": score, "tabard_ip_sets": "a b"}))
+	}
+	families := seclang.Source{Name: "families", Text: "Include @tabard/ip/*.conf\nInclude @tabard/api/*.conf\nInclude @tabard/auth/*.conf\n" +
+		`SecRule REMOTE_ADDR "@ipReputation allow=office.txt block=bad.txt" "id:5,phase:1,pass,log,capture,msg:'%{TX.0}'"`}
 	r.Sources = slices.Insert(r.Sources, len(r.Sources)-1, families)
 	return r
 }
@@ -267,7 +275,7 @@ func ownRules(t *testing.T) difftest.Rules {
 	text, err := os.ReadFile("testdata/own.conf")
 	require.NoError(t, err)
 	return difftest.Rules{
-		Name: "own", Files: ruleFiles(), ResponseTypes: inspectedTypes, Routes: []map[string]string{settingVariables},
+		Name: "own", Files: rules.FS(), ResponseTypes: inspectedTypes, Routes: []map[string]string{settingVariables},
 		// base.conf's default actions would be set twice.
 		Sources: []seclang.Source{{Name: "settings", Text: engineSettings}, {Name: "own", Text: string(text)}},
 	}
@@ -275,7 +283,16 @@ func ownRules(t *testing.T) difftest.Rules {
 
 // settingVariables are the TX variables of the engine's settings.
 var settingVariables = map[string]string{
-	"tabard_route": "", "tabard_jwt": "detect", "tabard_jwt_max_bytes": "8192", "tabard_mime": "", "tabard_ip": "off",
+	"tabard_route": "", "tabard_jwt": "detect", "tabard_jwt_max_bytes": "8192", "tabard_mime": "",
+	"tabard_ip": "off", "tabard_ip_reason": "", "tabard_ip_score": "0", "tabard_ip_sets": "", "tabard_ip_categories": "",
+	"tabard_country": "", "tabard_asn": "", "tabard_anonymous": "0",
+}
+
+// withSettings are the same with some of them changed.
+func withSettings(changed map[string]string) map[string]string {
+	out := maps.Clone(settingVariables)
+	maps.Copy(out, changed)
+	return out
 }
 
 // crsRules is the text that the engine writes for a default policy of a
@@ -287,7 +304,7 @@ func crsRules(level int) difftest.Rules {
 		crsSetting(900110, "tx.inbound_anomaly_score_threshold=5',setvar:'tx.outbound_anomaly_score_threshold=4") +
 		crsSetting(900120, "tx.early_blocking=0") + "Include @owasp_crs/REQUEST-90*.conf"
 	return difftest.Rules{
-		Name: "pl" + pl, Files: ruleFiles(), ResponseTypes: inspectedTypes, Routes: []map[string]string{settingVariables},
+		Name: "pl" + pl, Files: rules.FS(), ResponseTypes: inspectedTypes, Routes: []map[string]string{settingVariables},
 		Sources: []seclang.Source{
 			{Name: "settings", Text: engineSettings},
 			{Name: "setup", Text: setup},
@@ -298,12 +315,6 @@ func crsRules(level int) difftest.Rules {
 
 func crsSetting(id int, variable string) string {
 	return `SecAction "id:` + strconv.Itoa(id) + `,phase:1,pass,t:none,nolog,setvar:'` + variable + `'"` + "\n"
-}
-
-// ruleFiles are the rules with empty address sets, which the engine writes
-// itself.
-func ruleFiles() fs.FS {
-	return rules.Overlay(fstest.MapFS{operators.AllowSetFile: {}, operators.BlockSetFile: {}})
 }
 
 func newHarness(t *testing.T, set difftest.Rules) *difftest.Harness {

@@ -36,6 +36,23 @@ func Load(fsys fs.FS, sources []Source) ([]Directive, error) {
 	return l.out, nil
 }
 
+// Split gives the directives of one text and does not follow Include. The
+// error is as for Load.
+func Split(s Source) ([]Directive, error) {
+	in := lines{file: s.Name, rest: s.Text}
+	var out []Directive
+	for {
+		d, ok, err := in.next()
+		if err != nil {
+			return out, err
+		}
+		if !ok {
+			return out, nil
+		}
+		out = append(out, d)
+	}
+}
+
 type loader struct {
 	fsys     fs.FS
 	out      []Directive
@@ -103,7 +120,7 @@ func (l *loader) match(d *Directive, at Position) ([]string, *Error) {
 	if len(files) > 0 {
 		return files, nil
 	}
-	e := &Error{Pos: at, Msg: "Include " + quote(arg) + " matches no file"}
+	e := &Error{Kind: NoFile, Pos: at, Msg: "Include " + quote(arg) + " matches no file"}
 	if beside := path.Join(d.Dir, arg); d.Dir != "" {
 		if files, _ := fs.Glob(l.fsys, beside); len(files) > 0 {
 			e.Hint = "a pattern starts at the root of the rules: did you mean " + quote(beside) + "?"
@@ -133,12 +150,12 @@ func (l *loader) file(name, written string, at Position) *Error {
 // folder has a name like it.
 func (l *loader) unreadable(name, written string, at Position, err error) *Error {
 	if info, statErr := fs.Stat(l.fsys, name); statErr == nil && info.IsDir() {
-		return &Error{Pos: at, Msg: "Include " + quote(written) + " names a folder", Hint: didYouMean(name + "/*.conf")}
+		return &Error{Kind: NoFile, Pos: at, Msg: "Include " + quote(written) + " names a folder", Hint: didYouMean(name + "/*.conf")}
 	}
 	if !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, fs.ErrInvalid) {
 		return &Error{Pos: at, Msg: "Include " + quote(written) + ": " + err.Error()}
 	}
-	e := &Error{Pos: at, Msg: "Include " + quote(written) + " matches no file"}
+	e := &Error{Kind: NoFile, Pos: at, Msg: "Include " + quote(written) + " matches no file"}
 	e.Hint = didYouMean(nearestFile(l.fsys, name))
 	return e
 }

@@ -131,28 +131,13 @@ func explain(before, after engine.Record) []engine.RecordMatch {
 	return only(before, after)
 }
 
-// only are the matches of a whose rule did not match in b.
-func only(a, b engine.Record) (out []engine.RecordMatch) {
+// only are the matches of a whose rule judges and did not match in b.
+func only(a, b engine.Record) []engine.RecordMatch {
 	theirs := ruleIDs(b)
-	seen := map[int]bool{}
-	for _, m := range a.Rules {
+	return slices.DeleteFunc(a.Judging(), func(m engine.RecordMatch) bool {
 		_, found := slices.BinarySearch(theirs, m.ID)
-		if !found && !seen[m.ID] && !sumsUp(m.ID) {
-			out = append(out, m)
-		}
-		seen[m.ID] = true
-	}
-	return out
-}
-
-// sumsUp says that a rule of CRS compares or reports the score of the others,
-// so that it is never the cause: files 949, 959 and 980.
-func sumsUp(id int) bool {
-	switch id / 1000 {
-	case 949, 959, 980:
-		return true
-	}
-	return false
+		return found
+	})
 }
 
 func ruleIDs(r engine.Record) []int {

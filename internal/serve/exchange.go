@@ -44,7 +44,7 @@ func (x *exchange) step(phase func() engine.Verdict) (blocked bool) {
 // judgeRequest says whether the request may go to the upstream; if not, the
 // client has been answered. It leaves in r the body to forward.
 func (x *exchange) judgeRequest(w http.ResponseWriter, r *http.Request) bool {
-	head := requestHead(r, x.proxy.hops)
+	head := requestHead(r, x.proxy.trusts(r))
 	x.protocol = head.Protocol
 	x.ex = x.proxy.engine.Begin(conn(r))
 	hasBody := r.Body != nil && r.Body != http.NoBody
@@ -267,9 +267,9 @@ func conn(r *http.Request) engine.Conn {
 
 // requestHead is the head as the engine wants it and as it goes to the upstream.
 // net/http takes the Host and the transfer coding out of the headers; rules ask
-// for both. Behind trusted proxies the peer is the last of the forwarders, as
-// in Envoy.
-func requestHead(r *http.Request, hops int) engine.Request {
+// for both. A peer that is a trusted proxy is the last of the forwarders, as in
+// Envoy.
+func requestHead(r *http.Request, trusted bool) engine.Request {
 	header := forwarded(r.Header)
 	head := engine.Request{
 		Method: r.Method, Target: r.RequestURI, Protocol: r.Proto, Scheme: "http", Authority: r.Host,
@@ -278,7 +278,7 @@ func requestHead(r *http.Request, hops int) engine.Request {
 	if r.TLS != nil {
 		head.Scheme = "https"
 	}
-	if peer, err := netip.ParseAddrPort(r.RemoteAddr); err == nil && hops > 0 {
+	if peer, err := netip.ParseAddrPort(r.RemoteAddr); err == nil && trusted {
 		head.Headers = append(head.Headers, [2]string{"X-Forwarded-For", peer.Addr().String()})
 	}
 	if len(r.TransferEncoding) > 0 {
@@ -291,7 +291,7 @@ func requestHead(r *http.Request, hops int) engine.Request {
 // the message is read, or rewrite puts them back.
 var connectionFields = []string{
 	"Connection", "Keep-Alive", "Te", "Trailer", "Upgrade", "Content-Length",
-	"X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto",
+	"Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto",
 }
 
 // forwarded leaves out what a client names in Connection, such as the

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httputil"
+	"net/netip"
 	"net/url"
 	"strings"
 	"sync"
@@ -24,9 +25,6 @@ type Options struct {
 	// Upstream is http, https or h2c (HTTP/2 without TLS) with a host and,
 	// optionally, a path to put in front of each request's.
 	Upstream *url.URL
-	// TrustedHops is the policy's client_address.trusted_hops: with 0 what a
-	// client says of itself in X-Forwarded-* does not reach the upstream.
-	TrustedHops int
 	// Audit gets one line of JSON for each exchange that was blocked, scored or
 	// failed.
 	Audit io.Writer
@@ -55,7 +53,6 @@ const (
 type Proxy struct {
 	engine    *engine.Engine
 	base      *url.URL
-	hops      int
 	log       *log.Logger
 	forward   *httputil.ReverseProxy
 	metrics   *metrics
@@ -83,7 +80,7 @@ func New(o Options) (*Proxy, error) {
 		return nil, fmt.Errorf("upstream %q: write it as http://host:port, https://host or h2c://host:port, with a path when it needs one", o.Upstream)
 	}
 	p := &Proxy{
-		engine: o.Engine, base: &base, hops: o.TrustedHops, log: o.Log, audit: o.Audit,
+		engine: o.Engine, base: &base, log: o.Log, audit: o.Audit,
 		metrics: newMetrics(), holdLimit: holdLimit,
 	}
 	p.forward = &httputil.ReverseProxy{
@@ -136,6 +133,13 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 type exchangeKey struct{}
 
 func exchangeOf(r *http.Request) *exchange { return r.Context().Value(exchangeKey{}).(*exchange) }
+
+// trusts says whether the policy takes the peer of a request for a proxy. What
+// any other peer says of the client does not reach the upstream.
+func (p *Proxy) trusts(r *http.Request) bool {
+	peer, err := netip.ParseAddrPort(r.RemoteAddr)
+	return err == nil && p.engine.TrustsPeer(peer.Addr())
+}
 
 // errBlocked ends a response that the verdict keeps from the client.
 var errBlocked = errors.New("the response is blocked")

@@ -21,13 +21,14 @@ func (p *Proxy) rewrite(pr *httputil.ProxyRequest) {
 	pr.Out.Header.Del("Expect")
 	// The server fills the map in when it has read the body, which may be later.
 	pr.Out.Trailer = pr.In.Trailer
-	if p.hops > 0 {
+	trusted := p.trusts(pr.In)
+	if trusted {
 		// What the proxies in front have found out stays; we append the peer.
 		pr.Out.Header["X-Forwarded-For"] = pr.In.Header["X-Forwarded-For"]
 	}
 	pr.SetXForwarded()
-	for _, name := range []string{"X-Forwarded-Host", "X-Forwarded-Proto"} {
-		if said := pr.In.Header[name]; p.hops > 0 && len(said) > 0 {
+	for _, name := range []string{"Forwarded", "X-Forwarded-Host", "X-Forwarded-Proto"} {
+		if said := pr.In.Header[name]; trusted && len(said) > 0 {
 			pr.Out.Header[name] = said
 		}
 	}

@@ -110,7 +110,7 @@ func start(t *testing.T, s setup) *site {
 	require.NoError(t, err)
 	base.Scheme = scheme
 	out.proxy, err = New(Options{
-		Engine: e, Upstream: base, TrustedHops: policy.ClientAddress.TrustedHops,
+		Engine: e, Upstream: base,
 		Audit: &out.audit, Log: log.New(&out.log, "", 0),
 	})
 	require.NoError(t, err)
@@ -527,6 +527,14 @@ func TestTrustedProxiesNameTheClient(t *testing.T) {
 	_, text := s.do("GET", "/", nil, "X-Forwarded-For", "192.0.2.1, 192.0.2.7", "X-Forwarded-Proto", "https")
 	require.Equal(t, []any{"192.0.2.1, 192.0.2.7, 127.0.0.1"}, echoed(t, text)["for"])
 	require.Equal(t, []any{"https"}, echoed(t, text)["proto"])
+}
+
+func TestWhatAPeerThatIsNoProxySaysGoesNowhere(t *testing.T) {
+	s := start(t, setup{policy: testPolicy + "client_address: {trusted_hops: 1, trusted_proxies: [10.0.0.0/8]}\n", handler: echo})
+	res, text := s.do("GET", "/", nil, "X-Forwarded-For", "203.0.113.9", "X-Forwarded-Proto", "https")
+	require.Equal(t, 200, res.StatusCode, "a forged address changes nothing")
+	require.Equal(t, []any{"127.0.0.1"}, echoed(t, text)["for"])
+	require.Equal(t, []any{"http"}, echoed(t, text)["proto"])
 }
 
 func TestConnectIsRefused(t *testing.T) {
