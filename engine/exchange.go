@@ -72,7 +72,8 @@ const (
 	SkipLimit SkipReason = "limit"
 	// SkipContentType: the response's media type is not among those to hold.
 	SkipContentType SkipReason = "content_type"
-	// SkipEncoding: the response is compressed.
+	// SkipEncoding: the response is compressed, or the request is in a coding that
+	// the route does not take off.
 	SkipEncoding SkipReason = "encoding"
 	// SkipStream: server-sent events have no end.
 	SkipStream SkipReason = "stream"
@@ -203,7 +204,9 @@ func changesFraming(name string) bool {
 // endRequest runs phase 2.
 func (x *Exchange) endRequest() {
 	x.phase, x.requestBody.held = 2, false
-	x.runRequestBody()
+	if x.examine(); x.verdict.Action != Block {
+		x.runRequestBody()
+	}
 }
 
 // skipRequest says why a body is not to be held, or "".

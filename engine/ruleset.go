@@ -32,13 +32,14 @@ type ruleset struct {
 // families says which of our rule families a policy uses on any route. A
 // family that no route uses is not loaded, so that it costs nothing; one that
 // some route uses is loaded for all, so that they still share a rule set.
-type families struct{ jwt, mime, ip bool }
+type families struct{ jwt, api, upload, ip bool }
 
 func familiesOf(all []settings) families {
 	var f families
 	for _, s := range all {
 		f.jwt = f.jwt || s.jwt.Mode != JWTOff
-		f.mime = f.mime || len(s.contentTypes) > 0
+		f.api = f.api || s.usesAPI()
+		f.upload = f.upload || s.usesUploads()
 		f.ip = f.ip || !s.ip.empty()
 	}
 	return f

@@ -32,10 +32,10 @@ const (
 const defaultShadowSample = 1000
 
 // TX variables that the engine sets: those of the settings, those of the
-// connection, those of the client's address (addressInputs), and one before
-// phase 2.
+// connection, those of the client's address (addressInputs), and before phase 2
+// one and what was found in the body.
 var (
-	settingInputs     = [...]string{"tabard_route", "tabard_jwt", "tabard_jwt_max_bytes", "tabard_mime"}
+	settingInputs     = [...]string{"tabard_route", "tabard_jwt", "tabard_jwt_max_bytes", "tabard_mime", "tabard_accept", "tabard_charsets"}
 	connectionInputs  = [...]string{"tabard_proxy_route", "tabard_tls", "tabard_scheme", "tabard_grpc"}
 	bodyBytesVariable = "tabard_body_bytes"
 )
@@ -143,7 +143,7 @@ func (c *compiler) compileScreener(s settings, directives []seclang.Directive, k
 	out, err := screen.Compile(table, screen.Options{
 		Files:     known.Files,
 		Operators: operators.Plain(known.Files),
-		Inputs:    slices.Concat(settingInputs[:], connectionInputs[:], addressInputs[:], []string{bodyBytesVariable}),
+		Inputs:    slices.Concat(settingInputs[:], connectionInputs[:], addressInputs[:], []string{bodyBytesVariable}, foundNames()),
 	})
 	if err != nil {
 		c.warn("the screener is off: " + c.translate(err).Error())

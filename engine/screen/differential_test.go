@@ -252,9 +252,10 @@ func familyRules() difftest.Rules {
 		"office.txt": {Data: []byte("10.3.128.0/17\n")}, "bad.txt": {Data: []byte("10.3.0.0/16\n")},
 	})
 	r.Routes = []map[string]string{
-		withSettings(map[string]string{"tabard_route": "api", "tabard_jwt_max_bytes": "64", "tabard_ip": "none"}),
+		withSettings(map[string]string{"tabard_route": "api", "tabard_jwt_max_bytes": "64", "tabard_ip": "none", "tabard_accept": "text/html application/json"}),
 		withSettings(map[string]string{
-			"tabard_route": "typed", "tabard_jwt": "off", "tabard_mime": "application/json text/* application/x-www-form-urlencoded",
+			"tabard_route": "typed", "tabard_jwt": "off", "tabard_mime": "application/json text/* application/x-www-form-urlencoded application/*+xml",
+			"tabard_charsets": "utf-8 iso-8859-1",
 		}),
 	}
 	for _, action := range []string{"allow", "block", "geo", "unlisted", "score", "tag"} {
@@ -264,7 +265,7 @@ func familyRules() difftest.Rules {
 		}
 		r.Routes = append(r.Routes, withSettings(map[string]string{"tabard_ip": action, "tabard_ip_score": score, "tabard_ip_sets": "a b"}))
 	}
-	families := seclang.Source{Name: "families", Text: "Include @tabard/ip/*.conf\nInclude @tabard/api/*.conf\nInclude @tabard/auth/*.conf\n" +
+	families := seclang.Source{Name: "families", Text: "Include @tabard/ip/*.conf\nInclude @tabard/api/*.conf\nInclude @tabard/upload/*.conf\nInclude @tabard/auth/*.conf\n" +
 		`SecRule REMOTE_ADDR "@ipReputation allow=office.txt block=bad.txt" "id:5,phase:1,pass,log,capture,msg:'%{TX.0}'"`}
 	r.Sources = slices.Insert(r.Sources, len(r.Sources)-1, families)
 	return r
@@ -283,7 +284,7 @@ func ownRules(t *testing.T) difftest.Rules {
 
 // settingVariables are the TX variables of the engine's settings.
 var settingVariables = map[string]string{
-	"tabard_route": "", "tabard_jwt": "detect", "tabard_jwt_max_bytes": "8192", "tabard_mime": "",
+	"tabard_route": "", "tabard_jwt": "detect", "tabard_jwt_max_bytes": "8192", "tabard_mime": "", "tabard_charsets": "", "tabard_accept": "",
 	"tabard_ip": "off", "tabard_ip_reason": "", "tabard_ip_score": "0", "tabard_ip_sets": "", "tabard_ip_categories": "",
 	"tabard_country": "", "tabard_asn": "", "tabard_anonymous": "0",
 }
@@ -337,7 +338,7 @@ func parseSet(t *testing.T, set difftest.Rules) (*seclang.Table, Options) {
 	for _, kv := range difftest.Inputs(&difftest.Case{}) {
 		options.Inputs = append(options.Inputs, kv[0])
 	}
-	options.Inputs = append(options.Inputs, difftest.BodyInput(&difftest.Case{})[0])
+	options.Inputs = append(options.Inputs, difftest.BodyInputNames()...)
 	return table, options
 }
 

@@ -102,6 +102,10 @@ func (x *Exchange) URI(uri, method, protocol string) { x.parser.URI(uri, method,
 // AddRequestHeader does.
 func (x *Exchange) RequestHeader(name, value string) { x.parser.RequestHeader(name, value) }
 
+// Argument takes, before phase 2, one more argument of the query, as Coraza's
+// AddGetRequestArgument does.
+func (x *Exchange) Argument(name, value string) { x.parser.Argument(name, value) }
+
 // ServerName takes the name of the host, as Coraza's SetServerName does.
 func (x *Exchange) ServerName(name string) { x.parser.ServerName(name) }
 

@@ -21,10 +21,11 @@ import (
 type idRange struct{ first, last int }
 
 var idRanges = map[string]idRange{
-	"rules/base": {100000, 100099},
-	"rules/api":  {100100, 100199},
-	"rules/auth": {100200, 100299},
-	"rules/ip":   {100300, 100399},
+	"rules/base":   {100000, 100099},
+	"rules/api":    {100100, 100199},
+	"rules/auth":   {100200, 100299},
+	"rules/ip":     {100300, 100399},
+	"rules/upload": {100400, 100499},
 }
 
 // settingsFolder holds directives that set things up, so they have no match

@@ -38,6 +38,7 @@ func (exchange) RequestHeader(string, string)                     {}
 func (exchange) ResponseHeader(string, string)                    {}
 func (exchange) ServerName(string)                                {}
 func (exchange) Input(string, string)                             {}
+func (exchange) Argument(string, string)                          {}
 func (exchange) Learn(int, []int, bool, difftest.State)           {}
 func (exchange) Unrepeatable() bool                               { return false }
 func (exchange) Release()                                         {}

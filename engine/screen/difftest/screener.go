@@ -15,6 +15,8 @@ type Exchange interface {
 	Phase1(inputs [][2]string) Outcome
 	// Input takes a TX variable that the engine sets between phases.
 	Input(name, value string)
+	// Argument takes, before phase 2, one more argument of the query.
+	Argument(name, value string)
 	// Phase2 takes what phase 1 left behind, and the body if one is inspected.
 	Phase2(before State, body string) Outcome
 	Phase3(status int, protocol string) Outcome
@@ -100,8 +102,12 @@ func (h *Harness) ask(x Exchange, s *screened, phase int, before State) (out Out
 		for _, t := range c.Trailers {
 			x.RequestHeader(string(t[0]), string(t[1]))
 		}
-		kv := BodyInput(c)
-		x.Input(kv[0], kv[1])
+		for _, kv := range BodyInputs(c) {
+			x.Input(kv[0], kv[1])
+		}
+		for _, a := range c.Arguments {
+			x.Argument(string(a[0]), string(a[1]))
+		}
 		out = x.Phase2(before, RequestBody(c, before))
 	case 3:
 		for _, f := range c.Response.Headers {
