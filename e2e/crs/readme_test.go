@@ -43,7 +43,8 @@ Where a runner differs from the Apache that CRS is tested with, an override says
 instead; one that is no longer needed fails the run. This page is written from them (%[1]sUPDATE_GOLDEN=1 go test
 ./e2e/crs -run Readme%[1]s).
 
-%[1]sdist/tabard test --crs%[1]s runs the first of the three by itself.
+The policy of all three is [policy.yaml](../../internal/ftw/crs/policy.yaml). %[1]sdist/tabard test --crs%[1]s
+runs the first by itself.
 
 | runner | tests as written | by override | ignored |
 |---|---:|---:|---:|
