@@ -45,6 +45,7 @@ func commands() []command {
 		fmtCommand,
 		explainCommand,
 		testCommand,
+		recordCommand,
 		serveCommand,
 		versionCommand,
 		helpCommand(),

@@ -276,9 +276,10 @@ func ownRules(t *testing.T) difftest.Rules {
 	text, err := os.ReadFile("testdata/own.conf")
 	require.NoError(t, err)
 	return difftest.Rules{
-		Name: "own", Files: rules.FS(), ResponseTypes: inspectedTypes, Routes: []map[string]string{settingVariables},
+		Name: "own", ResponseTypes: inspectedTypes, Routes: []map[string]string{settingVariables},
+		Files: over{fstest.MapFS{"@own.conf": {Data: text}}, rules.FS()},
 		// base.conf's default actions would be set twice.
-		Sources: []seclang.Source{{Name: "settings", Text: engineSettings}, {Name: "own", Text: string(text)}},
+		Sources: []seclang.Source{{Name: "settings", Text: engineSettings}, {Name: "own", Text: "Include @own.conf"}},
 	}
 }
 
@@ -321,8 +322,42 @@ func crsSetting(id int, variable string) string {
 func newHarness(t *testing.T, set difftest.Rules) *difftest.Harness {
 	oracle, err := difftest.NewOracle(set)
 	require.NoError(t, err)
-	return difftest.NewHarness(set, oracle, subject{compileSet(t, set)})
+	runs, err := difftest.NewOracle(withoutIdle(t, set))
+	require.NoError(t, err)
+	return difftest.NewHarness(set, oracle, runs, subject{compileSet(t, set)})
 }
+
+// withoutIdle is the rule set that the engine gives to Coraza.
+func withoutIdle(t *testing.T, set difftest.Rules) difftest.Rules {
+	directives, err := seclang.Load(set.Files, set.Sources)
+	require.NoError(t, err)
+	table, options := parseSet(t, set)
+	texts, err := seclang.Without(set.Files, table, directives, Idle(table, options), "@")
+	require.NoError(t, err)
+	require.NotEmpty(t, texts)
+	files := fstest.MapFS{}
+	for name, text := range texts {
+		files[name] = &fstest.MapFile{Data: []byte(text)}
+	}
+	set.Files = over{files, set.Files}
+	return set
+}
+
+// over lays files over others, as the engine does.
+type over struct {
+	files fstest.MapFS
+	fs.FS
+}
+
+func (o over) ReadFile(name string) ([]byte, error) {
+	at := max(strings.IndexByte(name, '@'), 0)
+	if f, ok := o.files[name[at:]]; ok {
+		return f.Data, nil
+	}
+	return fs.ReadFile(o.FS, name)
+}
+
+func (o over) Glob(pattern string) ([]string, error) { return fs.Glob(o.FS, pattern) }
 
 // parseSet reads a rule set as the engine does.
 func parseSet(t *testing.T, set difftest.Rules) (*seclang.Table, Options) {
@@ -381,7 +416,7 @@ func (x subjectExchange) Learn(phase int, matched []int, clean bool, after difft
 
 func (x subjectExchange) seen(phase int, o Outcome) difftest.Outcome {
 	return difftest.Outcome{
-		Hit: o.Hit, Reason: o.Reason.String(), Skip: slices.Clone(o.Skip), Matched: o.Matched,
+		Hit: o.Hit, Reason: o.Reason.String(), Matched: o.Matched,
 		Key: string(x.key[:x.ends[phase]]),
 		After: difftest.State{
 			RequestBodyAccess: o.After.RequestBodyAccess, ResponseBodyAccess: o.After.ResponseBodyAccess,
