@@ -187,8 +187,8 @@ func (x *Exchange) bodyBytes() string { return strconv.FormatInt(x.requestBody.b
 // removeRules tells Coraza which rules of the current phase cannot match. A
 // shadow run does without, since it is there to find out.
 func (x *Exchange) removeRules() {
-	if tx, ok := x.tx.(interface{ RemoveRuleByID(int) }); ok && !x.shadow {
-		for _, id := range x.outcomes[x.phase].Skip {
+	if tx, ok := x.tx.(interface{ RemoveRuleByID(int) }); ok && !x.shadow && x.screen != nil {
+		for _, id := range x.screen.Skip(x.phase) {
 			tx.RemoveRuleByID(id)
 		}
 	}
@@ -210,7 +210,7 @@ func (x *Exchange) learn(stop *types.Interruption) {
 	out := x.outcomes[x.phase]
 	switch {
 	case x.screen.Unrepeatable():
-	case out.Hit && (!clean || !sameIDs(ids, out.Matched)), x.shadow && shareID(ids, out.Skip):
+	case out.Hit && (!clean || !sameIDs(ids, out.Matched)), x.shadow && shareID(ids, x.screen.Skip(x.phase)):
 		x.engine.disagree(x)
 	case !out.Hit:
 		x.screen.Learn(x.phase, ids, clean, screen.StateOf(x.tx))

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"io/fs"
 	"slices"
 	"strconv"
 	"sync"
@@ -129,22 +130,26 @@ func (r *reports) take() []string {
 	return lines
 }
 
+// screenOptions are what the text of the rules does not say.
+func screenOptions(files fs.FS) screen.Options {
+	return screen.Options{
+		Files:     files,
+		Operators: operators.Plain(files),
+		Inputs:    slices.Concat(settingInputs[:], connectionInputs[:], addressInputs[:], []string{bodyBytesVariable}, foundNames()),
+	}
+}
+
 // compileScreener builds the screener of a rule set; a set that it cannot
 // model runs in Coraza alone, with a warning that says why.
-func (c *compiler) compileScreener(s settings, directives []seclang.Directive, known seclang.Known) *screener {
+func (c *compiler) compileScreener(table *seclang.Table, errs []*seclang.Error, options screen.Options) *screener {
 	if c.policy.Screen == ScreenOff {
 		return nil
 	}
-	table, errs := seclang.Parse(directives, known)
 	if len(errs) > 0 {
 		c.warn("the screener is off: " + c.translate(errs[0]).Error())
 		return nil
 	}
-	out, err := screen.Compile(table, screen.Options{
-		Files:     known.Files,
-		Operators: operators.Plain(known.Files),
-		Inputs:    slices.Concat(settingInputs[:], connectionInputs[:], addressInputs[:], []string{bodyBytesVariable}, foundNames()),
-	})
+	out, err := screen.Compile(table, options)
 	if err != nil {
 		c.warn("the screener is off: " + c.translate(err).Error())
 		return nil

@@ -59,15 +59,44 @@ func TestARequestWithoutABodyIsJudgedWholeBeforeItGoesOn(t *testing.T) {
 	require.Equal(t, filter.Continue, s.OnRequestHeaders(true))
 	require.True(t, b.engine.only(t).ends[0])
 	require.Equal(t, strings.TrimSpace(`
-property(request.id)
-property(source.address)
-property(destination.address)
-property(connection.tls_version)
-property(xds.route_name)
 property(request.protocol)
 headers(request headers)
+property(connection_id)
+property(destination.address)
+property(connection.tls_version)
+property(request.id)
+property(source.address)
+property(xds.route_name)
 state(tabard.verdict, pass)
 state(tabard.transaction_id, tx)`), b.host.Trace())
+}
+
+// Each property and each state is a call of the host, which costs as much as
+// judging the request.
+func TestALaterRequestOfAConnectionNeedsFewerCalls(t *testing.T) {
+	b := newBench(t, &script{})
+	for id := range uint32(2) {
+		s := b.stream(1 + id)
+		stream := b.host.Stream(1 + id)
+		stream.Properties["connection_id"] = "\x07\x00\x00\x00\x00\x00\x00\x00"
+		stream.Properties["destination.address"] = "198.51.100.1:443"
+		stream.Properties["connection.tls_version"] = "TLSv1.3"
+		stream.Blocks[filter.RequestHeaders] = append(stream.Blocks[filter.RequestHeaders], [2]string{"x-request-id", "tx"})
+		b.host.Trace()
+		require.NoError(t, b.host.Use(1+id))
+		require.Equal(t, filter.Continue, s.OnRequestHeaders(true))
+		conn := b.engine.begun[id].conn
+		require.Equal(t, "tx", conn.ID, "Envoy's request.id is this header")
+		require.Equal(t, netip.MustParseAddrPort("198.51.100.1:443"), conn.Server)
+		require.True(t, conn.TLS)
+	}
+	require.Equal(t, strings.TrimSpace(`
+property(request.protocol)
+headers(request headers)
+property(connection_id)
+property(source.address)
+property(xds.route_name)
+state(tabard.verdict, pass)`), strings.TrimPrefix(strings.TrimSpace(b.host.Trace()), "use(2)\n"))
 }
 
 func TestTheEngineSeesTheFramingThatEnvoyTakesAway(t *testing.T) {

@@ -142,9 +142,10 @@ func differentialSeconds(t *testing.T) time.Duration {
 	return time.Duration(n) * time.Second
 }
 
-// givenCases are CRS's own tests and, where there is any, recorded traffic.
+// givenCases are CRS's own tests, those of our rules and, where there is any,
+// recorded traffic.
 func givenCases(t *testing.T) []*difftest.Case {
-	given := crsCases(t)
+	given := append(crsCases(t), ownCases(t)...)
 	f, err := os.Open(corpusFile)
 	if errors.Is(err, fs.ErrNotExist) {
 		t.Logf("without recorded traffic, because there is no %s here", corpusFile)
@@ -201,6 +202,21 @@ func crsCases(t *testing.T) []*difftest.Case {
 	return slices.Clone(cases)
 }
 
+func ownCases(t *testing.T) (cases []*difftest.Case) {
+	suites, err := ftw.LoadAll(os.DirFS("../../rules"))
+	require.NoError(t, err)
+	for _, suite := range suites {
+		for _, test := range suite.Tests {
+			for _, stage := range test.Stages {
+				c, err := crsCase(test.Name, stage.Input)
+				require.NoError(t, err)
+				cases = append(cases, c)
+			}
+		}
+	}
+	return cases
+}
+
 func crsCase(name string, in ftw.Input) (*difftest.Case, error) {
 	m, err := in.Message()
 	if err != nil {
@@ -240,7 +256,17 @@ func differentialSets(t *testing.T) []difftest.Rules {
 	for level := 1; level <= 4; level++ {
 		out = append(out, crsRules(level))
 	}
-	return append(out, ownRules(t), familyRules())
+	return append(out, ownRules(t), familyRules(), profileRules())
+}
+
+// profileRules are CRS with the profile for JSON APIs.
+func profileRules() difftest.Rules {
+	r := crsRules(1)
+	r.Name = "profile"
+	additions := seclang.Source{Name: "profile", Text: "Include @tabard/profiles/api/*.conf"}
+	exclusions := seclang.Source{Name: "profile exclusions", Text: "Include @tabard/profiles/api/after/*.conf"}
+	r.Sources = append(slices.Insert(r.Sources, len(r.Sources)-1, additions), exclusions)
+	return r
 }
 
 // familyRules are our own families over CRS, each with something to say about
@@ -276,9 +302,10 @@ func ownRules(t *testing.T) difftest.Rules {
 	text, err := os.ReadFile("testdata/own.conf")
 	require.NoError(t, err)
 	return difftest.Rules{
-		Name: "own", Files: rules.FS(), ResponseTypes: inspectedTypes, Routes: []map[string]string{settingVariables},
+		Name: "own", ResponseTypes: inspectedTypes, Routes: []map[string]string{settingVariables},
+		Files: over{fstest.MapFS{"@own.conf": {Data: text}}, rules.FS()},
 		// base.conf's default actions would be set twice.
-		Sources: []seclang.Source{{Name: "settings", Text: engineSettings}, {Name: "own", Text: string(text)}},
+		Sources: []seclang.Source{{Name: "settings", Text: engineSettings}, {Name: "own", Text: "Include @own.conf"}},
 	}
 }
 
@@ -321,8 +348,42 @@ func crsSetting(id int, variable string) string {
 func newHarness(t *testing.T, set difftest.Rules) *difftest.Harness {
 	oracle, err := difftest.NewOracle(set)
 	require.NoError(t, err)
-	return difftest.NewHarness(set, oracle, subject{compileSet(t, set)})
+	runs, err := difftest.NewOracle(withoutIdle(t, set))
+	require.NoError(t, err)
+	return difftest.NewHarness(set, oracle, runs, subject{compileSet(t, set)})
 }
+
+// withoutIdle is the rule set that the engine gives to Coraza.
+func withoutIdle(t *testing.T, set difftest.Rules) difftest.Rules {
+	directives, err := seclang.Load(set.Files, set.Sources)
+	require.NoError(t, err)
+	table, options := parseSet(t, set)
+	texts, err := seclang.Without(set.Files, table, directives, Idle(table, options), "@")
+	require.NoError(t, err)
+	require.NotEmpty(t, texts)
+	files := fstest.MapFS{}
+	for name, text := range texts {
+		files[name] = &fstest.MapFile{Data: []byte(text)}
+	}
+	set.Files = over{files, set.Files}
+	return set
+}
+
+// over lays files over others, as the engine does.
+type over struct {
+	files fstest.MapFS
+	fs.FS
+}
+
+func (o over) ReadFile(name string) ([]byte, error) {
+	at := max(strings.IndexByte(name, '@'), 0)
+	if f, ok := o.files[name[at:]]; ok {
+		return f.Data, nil
+	}
+	return fs.ReadFile(o.FS, name)
+}
+
+func (o over) Glob(pattern string) ([]string, error) { return fs.Glob(o.FS, pattern) }
 
 // parseSet reads a rule set as the engine does.
 func parseSet(t *testing.T, set difftest.Rules) (*seclang.Table, Options) {
@@ -381,7 +442,7 @@ func (x subjectExchange) Learn(phase int, matched []int, clean bool, after difft
 
 func (x subjectExchange) seen(phase int, o Outcome) difftest.Outcome {
 	return difftest.Outcome{
-		Hit: o.Hit, Reason: o.Reason.String(), Skip: slices.Clone(o.Skip), Matched: o.Matched,
+		Hit: o.Hit, Reason: o.Reason.String(), Matched: o.Matched,
 		Key: string(x.key[:x.ends[phase]]),
 		After: difftest.State{
 			RequestBodyAccess: o.After.RequestBodyAccess, ResponseBodyAccess: o.After.ResponseBodyAccess,
