@@ -44,6 +44,7 @@ func commands() []command {
 		reportCommand,
 		checkCommand,
 		fmtCommand,
+		newCommand,
 		explainCommand,
 		testCommand,
 		recordCommand,
