@@ -113,7 +113,7 @@ func TestTheAuditLineSaysWhyAndKeepsSecrets(t *testing.T) {
 func TestAHarmlessRequestHasNoAuditLine(t *testing.T) {
 	eachProtocol(t, "sample", func(t *testing.T, c client, addr string) {
 		c.send(t, addr, request{path: "/anything?q=shoes"})
-		require.NotContains(t, shared(t).Log(), accessLine(t)["transaction_id"])
+		require.NotContains(t, shared(t).Log(), accessLine(t)["request_id"])
 	})
 }
 

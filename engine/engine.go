@@ -127,6 +127,7 @@ func ruleVariables(s settings) []screen.TXVar {
 	values := [len(settingInputs)]string{
 		s.route, string(s.jwt.Mode), strconv.Itoa(s.jwt.MaxBytes),
 		strings.Join(s.contentTypes, " "),
+		strings.Join(s.accept, " "), strings.ToLower(strings.Join(s.charsets, " ")),
 	}
 	out := make([]screen.TXVar, len(values))
 	for i, v := range values {

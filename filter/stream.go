@@ -87,6 +87,8 @@ type Stream struct {
 	verdict engine.Verdict
 	// shown is what the filter state says.
 	shown shown
+	// requestID is what the proxy calls the request.
+	requestID string
 	// protocol is the request's, for the response's status line.
 	protocol string
 	// read counts the bytes of the held body that the engine has seen.

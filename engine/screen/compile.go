@@ -19,10 +19,10 @@ import (
 const (
 	// defaultMemoBytes holds some thousand keys of CRS, which are a few hundred
 	// bytes each.
-	defaultMemoBytes = 4 << 20
+	defaultMemoBytes = 3 << 20
 	// defaultStateBytes: the states of all DFAs after the whole of CRS's attack
 	// corpus take 2 to 3.5 MB.
-	defaultStateBytes = 8 << 20
+	defaultStateBytes = 5 << 20
 )
 
 // Options is what the text of the rules does not say.
@@ -80,7 +80,7 @@ type rule struct {
 	// removable: Coraza may be told to leave it out. settled: its values are
 	// there before a body is read.
 	removable, settled bool
-	found              bool // the automaton or a gate finds its first link
+	found              bool // its matches are noted when the values come in
 	reports, hazard    bool
 	keyed              bool // it has a part in the key
 	values             bool // what matched goes into the key
@@ -99,6 +99,23 @@ func Compile(t *seclang.Table, o Options) (*Screener, error) {
 	if s, ok := t.Setting("secrxprefilter"); ok && strings.EqualFold(s.Value, "on") {
 		return nil, fmt.Errorf("%v: SecRxPreFilter: Coraza's @rx then misses matches, write Off", s.Pos)
 	}
+	c := newCompiler(t, o)
+	for _, r := range t.Rules {
+		if reports(r) {
+			c.s.telling[r.ID] = true
+		}
+	}
+	for phase := 1; phase <= 5; phase++ {
+		c.walk(phase)
+	}
+	if c.staleRule {
+		return nil, errors.New("a rule without msg or logdata reads %{rule.msg} or %{rule.logdata}, which is another rule's: give it one of its own")
+	}
+	return c.finish()
+}
+
+// newCompiler finds out which rules are the same in every exchange.
+func newCompiler(t *seclang.Table, o Options) *compiler {
 	c := &compiler{
 		table: t, options: o, constants: map[string]string{}, nodes: map[string]int32{},
 		budget: dfa.NewBudget(orInt(o.StateBudget, defaultStateBytes)),
@@ -115,18 +132,7 @@ func Compile(t *seclang.Table, o Options) (*Screener, error) {
 	c.collectCtls()
 	c.findStatic()
 	c.windows()
-	for _, r := range t.Rules {
-		if reports(r) {
-			c.s.telling[r.ID] = true
-		}
-	}
-	for phase := 1; phase <= 5; phase++ {
-		c.walk(phase)
-	}
-	if c.staleRule {
-		return nil, errors.New("a rule without msg or logdata reads %{rule.msg} or %{rule.logdata}, which is another rule's: give it one of its own")
-	}
-	return c.finish()
+	return c
 }
 
 func (c *compiler) collectCtls() {
@@ -142,10 +148,21 @@ func (c *compiler) collectCtls() {
 	}
 }
 
-// walk goes over the rules of a phase as Coraza does when no dynamic rule
-// matches, runs the static ones and compiles the others.
-func (c *compiler) walk(phase int) {
+// visitor is told, rule by rule, what comes of a phase when no dynamic rule
+// matches: it takes indexes in the table. A nil function is not called.
+type visitor struct {
+	passedOver, unmatched, matched, dynamic func(i int)
+}
+
+// stroll goes over the rules of a phase as Coraza does when no dynamic rule
+// matches, and runs the static ones.
+func (c *compiler) stroll(phase int, v visitor) {
 	skip := 0
+	tell := func(f func(int), i int) {
+		if f != nil {
+			f(i)
+		}
+	}
 	for i, r := range c.table.Rules {
 		switch {
 		case !inPhase(r, phase):
@@ -153,19 +170,34 @@ func (c *compiler) walk(phase int) {
 			if r.Marker == c.skipAfter {
 				c.skipAfter = ""
 			}
+			tell(v.passedOver, i)
 		case skip > 0:
 			skip--
+			tell(v.passedOver, i)
 		case r.Marker != "":
 		case !c.static[i]:
-			c.add(i, phase)
+			tell(v.dynamic, i)
 		case c.runStatic(r):
+			tell(v.matched, i)
+			skip, c.skipAfter = r.Skip, r.SkipAfter
+		default:
+			tell(v.unmatched, i)
+		}
+	}
+}
+
+// walk compiles the dynamic rules of a phase.
+func (c *compiler) walk(phase int) {
+	c.stroll(phase, visitor{
+		dynamic: func(i int) { c.add(i, phase) },
+		matched: func(i int) {
+			r := c.table.Rules[i]
 			if interrupts(r) {
 				c.noMemo(r, "it blocks or allows every exchange")
 			}
 			c.logging(r, phase == 5 && reports(r))
-			skip, c.skipAfter = r.Skip, r.SkipAfter
-		}
-	}
+		},
+	})
 }
 
 // noMemo records the first reason why results cannot be stored.
@@ -332,6 +364,7 @@ func (c *compiler) finish() (*Screener, error) {
 		s.noMemo = &seclang.Error{Msg: "the memo is switched off"}
 	}
 	s.staleCaptures = c.readsCaptures
+	s.values = newValues()
 	s.memo = newMemo(orInt(c.options.MemoBytes, defaultMemoBytes))
 	s.pool = sync.Pool{New: func() any { return s.newExchange() }}
 	return s, nil

@@ -233,7 +233,7 @@ func TestMistakesOfTheCompilerAreCaught(t *testing.T) {
 			if m.careless {
 				screener = careless{subject{m.compile(t, set)}}
 			}
-			h := difftest.NewHarness(set, oracles[set.Name], screener)
+			h := difftest.NewHarness(set, oracles[set.Name], oracles[set.Name], screener)
 			mix := difftest.NewMix(seed+uint64(i), given)
 			for n := range maxMutantCases {
 				if d := h.Compare(mix.Next()); d != nil {

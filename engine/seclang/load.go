@@ -36,6 +36,23 @@ func Load(fsys fs.FS, sources []Source) ([]Directive, error) {
 	return l.out, nil
 }
 
+// Split gives the directives of one text and does not follow Include. The
+// error is as for Load.
+func Split(s Source) ([]Directive, error) {
+	in := lines{file: s.Name, rest: s.Text}
+	var out []Directive
+	for {
+		d, ok, err := in.next()
+		if err != nil {
+			return out, err
+		}
+		if !ok {
+			return out, nil
+		}
+		out = append(out, d)
+	}
+}
+
 type loader struct {
 	fsys     fs.FS
 	out      []Directive

@@ -36,6 +36,8 @@ type Entry struct {
 	Trailers engine.Headers
 	// Response is nil when the source has none.
 	Response *Response
+	// Source says where the entry was collected; empty when it is not said.
+	Source string
 	// Status is what the client was answered, as far as the source tells, also
 	// where there is no Response; else 0.
 	Status int

@@ -28,14 +28,15 @@ type Limits struct {
 // the exchange. The strings it holds stay valid after the next Reset, the slice does not. A parser belongs to
 // one goroutine.
 type Parser struct {
-	limits   Limits
-	arena    *transform.Arena
-	elements []Element
-	changed  Set
-	repeated repeats
-	argsSize int
-	scratch  []byte
-	frames   []frame
+	limits    Limits
+	arena     *transform.Arena
+	elements  []Element
+	changed   Set
+	repeated  repeats
+	argsSize  int
+	queryArgs int // values of ArgsGet
+	scratch   []byte
+	frames    []frame
 	// unescaped is apart from scratch, which holds the path while a string is decoded.
 	unescaped []byte
 
@@ -72,7 +73,7 @@ func (p *Parser) Reset() {
 	p.elements = append(p.elements[:0], initial[:]...)
 	p.changed = 0
 	p.repeated.reset()
-	p.argsSize = 0
+	p.argsSize, p.queryArgs = 0, 0
 	p.contentType, p.hasContentType = "", false
 }
 
@@ -235,6 +236,21 @@ func (p *Parser) query(k Kind, query string) {
 		p.argument(k, key, value)
 		count++
 	}
+	if k == ArgsGet {
+		p.queryArgs = count
+	}
+	p.setInt(ArgsCombinedSize, p.argsSize)
+}
+
+// Argument takes one more argument of the query behind those of the URI, as Coraza's AddGetRequestArgument
+// does.
+func (p *Parser) Argument(key, value string) {
+	if p.queryArgs >= p.limits.Arguments {
+		p.set(ArgumentsLimitReached, "1")
+		return
+	}
+	p.queryArgs++
+	p.argument(ArgsGet, key, value)
 	p.setInt(ArgsCombinedSize, p.argsSize)
 }
 

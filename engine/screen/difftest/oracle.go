@@ -58,10 +58,22 @@ func Inputs(c *Case) [][2]string {
 	}
 }
 
-// BodyInput is the TX variable that the engine sets before phase 2.
-func BodyInput(c *Case) [2]string {
-	return [2]string{"tabard_body_bytes", strconv.Itoa(len(c.Body))}
+// found are variables that the engine sets before phase 2 for what it has found
+// in a body.
+var found = [...]string{"tabard_json", "tabard_coding", "tabard_multipart", "tabard_upload_mismatch", "tabard_upload_near_mismatch"}
+
+// BodyInputs are the TX variables that the engine sets before phase 2. What it
+// has found is decided by the body's length, so that a case says it all.
+func BodyInputs(c *Case) [][2]string {
+	inputs := [][2]string{{"tabard_body_bytes", strconv.Itoa(len(c.Body))}}
+	if n := len(c.Body) % 32; n < len(found) && c.Body != "" {
+		inputs = append(inputs, [2]string{found[n], "a finding"})
+	}
+	return inputs
 }
+
+// BodyInputNames are the names of all that BodyInputs may give.
+func BodyInputNames() []string { return append([]string{"tabard_body_bytes"}, found[:]...) }
 
 // grpc is coarser than the engine's own test: what matters is that the value
 // varies.
@@ -201,8 +213,12 @@ func (p *play) requestBody() error {
 	for _, h := range p.c.Trailers {
 		p.tx.AddRequestHeader(string(h[0]), string(h[1]))
 	}
-	kv := BodyInput(p.c)
-	p.tx.Variables().TX().Set(kv[0], []string{kv[1]})
+	for _, a := range p.c.Arguments {
+		p.tx.AddGetRequestArgument(string(a[0]), string(a[1]))
+	}
+	for _, kv := range BodyInputs(p.c) {
+		p.tx.Variables().TX().Set(kv[0], []string{kv[1]})
+	}
 	_, err := p.tx.ProcessRequestBody()
 	return err
 }

@@ -1,0 +1,46 @@
+package engine
+
+import (
+	"io/fs"
+	"strings"
+
+	"tabard/engine/seclang"
+)
+
+// givenRules is how the names of the files begin that come with the program: of
+// these, unlike of the user's, it is known that Coraza takes them.
+const givenRules = "@"
+
+// shortens says whether Coraza gets the rules without those that match in no
+// exchange. Who wants to compare with plain Coraza, or to watch it, gets all.
+func (c *compiler) shortens() bool {
+	return or(c.policy.Screen, ScreenOn) == ScreenOn && c.watcher == nil
+}
+
+// withoutIdle leaves rules out of the files that come with the program: to
+// compile them and to walk over them would be most of Coraza's work.
+func withoutIdle(files sharedFS, table *seclang.Table, directives []seclang.Directive, idle []int) (sharedFS, error) {
+	texts, err := seclang.Without(files, table, directives, idle, givenRules)
+	if err != nil {
+		return files, err
+	}
+	return sharedFS{shortenedFS{files.FS, texts}, files.made}, nil
+}
+
+// shortenedFS lays shortened rule files over the whole ones.
+type shortenedFS struct {
+	fs.FS
+	texts map[string]string
+}
+
+// ReadFile implements fs.ReadFileFS. Coraza puts the including file's folder in
+// front of a name; what starts with "@" is always meant from the root.
+func (s shortenedFS) ReadFile(name string) ([]byte, error) {
+	if text, ok := s.texts[name[max(strings.IndexByte(name, '@'), 0):]]; ok {
+		return []byte(text), nil
+	}
+	return fs.ReadFile(s.FS, name)
+}
+
+// Glob implements fs.GlobFS.
+func (s shortenedFS) Glob(pattern string) ([]string, error) { return fs.Glob(s.FS, pattern) }
