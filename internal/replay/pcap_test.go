@@ -3,7 +3,6 @@ package replay
 import (
 	"bytes"
 	"context"
-	"crypto/tls"
 	"io"
 	"net"
 	"net/http"
@@ -19,7 +18,6 @@ import (
 	"github.com/gopacket/gopacket/pcapgo"
 	"github.com/stretchr/testify/require"
 	"golang.org/x/net/http2"
-	"golang.org/x/net/http2/h2c"
 	"golang.org/x/net/http2/hpack"
 
 	"tabard/internal/capture"
@@ -89,7 +87,7 @@ func (c connection) packets(t testing.TB) (out [][]byte) {
 // captureOf writes connections, one packet of each in turn, as pcap or pcapng.
 func captureOf(t testing.TB, ng bool, connections ...connection) string {
 	var b bytes.Buffer
-	write := func(gopacket.CaptureInfo, []byte) error { return nil }
+	var write func(gopacket.CaptureInfo, []byte) error
 	flush := func() error { return nil }
 	if ng {
 		w, err := pcapgo.NewNgWriter(&b, layers.LinkTypeEthernet)
@@ -245,30 +243,31 @@ func (r recorder) Read(p []byte) (int, error) {
 // TestARealConversationOfEitherVersionIsTheSameExchange has Go's client and
 // server talk HTTP/1.1 and HTTP/2 without TLS, and reads what they said.
 func TestARealConversationOfEitherVersionIsTheSameExchange(t *testing.T) {
-	server := http.Server{Handler: h2c.NewHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	var both http.Protocols
+	both.SetHTTP1(true)
+	both.SetUnencryptedHTTP2(true)
+	server := http.Server{Protocols: &both, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
 		w.Header().Set("X-Target", r.RequestURI)
 		w.WriteHeader(201)
 		_, _ = w.Write(append([]byte("echo "), body...))
-	}), &http2.Server{})}
+	})}
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	go func() { _ = server.Serve(listener) }()
 	defer server.Close()
 
-	for version, protocol := range map[string]string{"HTTP/1.1": "HTTP/1.1", "HTTP/2": "HTTP/2"} {
+	for _, version := range []string{"HTTP/1.1", "HTTP/2"} {
 		var segments []segment
 		var mu sync.Mutex
 		dial := func(ctx context.Context, network, _ string) (net.Conn, error) {
 			c, err := (&net.Dialer{}).DialContext(ctx, network, listener.Addr().String())
 			return recorder{c, &mu, &segments}, err
 		}
-		var transport http.RoundTripper = &http.Transport{DialContext: dial, DisableCompression: true}
-		if version == "HTTP/2" {
-			transport = &http2.Transport{AllowHTTP: true, DisableCompression: true, DialTLSContext: func(ctx context.Context, network, addr string, _ *tls.Config) (net.Conn, error) {
-				return dial(ctx, network, addr)
-			}}
-		}
+		var one http.Protocols
+		one.SetHTTP1(version == "HTTP/1.1")
+		one.SetUnencryptedHTTP2(version == "HTTP/2")
+		transport := &http.Transport{DialContext: dial, DisableCompression: true, Protocols: &one}
 		for _, body := range []string{"", "a=1&b=%27", strings.Repeat("long ", 20000)} {
 			request, err := http.NewRequestWithContext(t.Context(), "POST", "http://shop.example/x?q=1", strings.NewReader(body))
 			require.NoError(t, err)
@@ -287,7 +286,7 @@ func TestARealConversationOfEitherVersionIsTheSameExchange(t *testing.T) {
 		require.Len(t, entries, 3)
 		for i, e := range entries {
 			body := []string{"", "a=1&b=%27", strings.Repeat("long ", 20000)}[i]
-			require.Equal(t, protocol, e.Request.Protocol)
+			require.Equal(t, version, e.Request.Protocol)
 			require.Equal(t, "POST /x?q=1 shop.example", e.Request.Method+" "+e.Request.Target+" "+e.Request.Authority)
 			require.Equal(t, "a=1; b=2", e.Request.Headers.Get("cookie"))
 			require.Equal(t, body, string(e.Body))
