@@ -40,6 +40,7 @@ func commands() []command {
 	return []command{
 		replayCommand,
 		diffCommand,
+		tuneCommand,
 		reportCommand,
 		checkCommand,
 		fmtCommand,
