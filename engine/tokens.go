@@ -299,6 +299,23 @@ func (x *Exchange) tokenPlace(problem string) string {
 	return "JWT"
 }
 
+// tokenNames says of the first well-formed token what a log may know of it.
+func (x *Exchange) tokenNames() (kid, issuer, subject string) {
+	for _, f := range x.tokens.found {
+		if f.token == nil {
+			continue
+		}
+		if s := f.token.Subject(); s != "" {
+			subject = hashed(s)
+		}
+		clean := func(s string) string {
+			return cut(x.engine.redactor.text(s, x.secretValues(), MaxValueBytes), MaxValueBytes)
+		}
+		return clean(f.token.KeyID()), clean(f.token.Issuer()), subject
+	}
+	return "", "", ""
+}
+
 // hashBytes of SHA-256 tell subjects apart in a log.
 const hashBytes = 8
 

@@ -179,6 +179,7 @@ directives:
 		require.NotContains(t, v.audit, `"u1"`, name)
 	}
 	v := playToken(e, get("/", bearer(secret)), "")
+	require.Contains(t, v.audit, `"token_kid":"k1","token_issuer":"https://id.example","token_subject":"sha256:bb82030dbc2bcaba"`)
 	shown := map[int][2]string{}
 	for _, m := range v.Matches {
 		shown[m.ID] = [2]string{m.Target, m.Value}
