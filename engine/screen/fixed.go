@@ -33,7 +33,7 @@ func Fix(t *seclang.Table, o Options, may func(*seclang.Rule) bool) Fixed {
 		f.stroll(phase, visitor{passedOver: never, unmatched: never,
 			matched: func(i int) { f.note(&f.settled, i, phase, may) },
 			// What comes after it may be another rule's than the constants say.
-			dynamic: func(i int) { f.steered = f.steered || f.jumps(i) && f.hazardous(i, phase) },
+			dynamic: func(i int) { f.steered = f.steered || f.hazardous(i, phase) },
 		})
 	}
 	f.find()
@@ -86,12 +86,6 @@ func (f *fixer) result() (out Fixed) {
 		}
 	}
 	return out
-}
-
-// jumps says whether a rule has an action that passes over others.
-func (c *compiler) jumps(at int) bool {
-	r := c.table.Rules[at]
-	return r.Skip != 0 || r.SkipAfter != "" || steersUnknown(&r.Link)
 }
 
 // staysIdle says whether no ctl can wake an idle rule: one that takes away static
