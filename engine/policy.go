@@ -11,6 +11,9 @@ package engine
 type Policy struct {
 	// Mode says whether a verdict stops the exchange; block when empty.
 	Mode Mode `yaml:"mode"`
+	// Profile tunes the Core Rule Set for a kind of traffic; crs, which is
+	// plain CRS, when empty.
+	Profile Profile `yaml:"profile"`
 	// CRS configures the OWASP Core Rule Set.
 	CRS CRS `yaml:"crs"`
 	// Directives are SecLang of one's own.
@@ -81,6 +84,20 @@ const (
 
 // Choices returns the accepted spellings.
 func (Mode) Choices() []string { return []string{string(ModeBlock), string(ModeDetect)} }
+
+// Profile tunes the Core Rule Set for a kind of traffic.
+type Profile string
+
+const (
+	// ProfileCRS is the Core Rule Set as it is.
+	ProfileCRS Profile = "crs"
+	// ProfileAPI adds rules for what attacks JSON APIs and keeps the Core Rule
+	// Set from what is ordinary there: rules/profiles/api.
+	ProfileAPI Profile = "api"
+)
+
+// Choices returns the accepted spellings.
+func (Profile) Choices() []string { return []string{string(ProfileAPI), string(ProfileCRS)} }
 
 // ScreenMode switches the fast path.
 type ScreenMode string

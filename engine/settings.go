@@ -30,6 +30,7 @@ const (
 type settings struct {
 	route        string
 	mode         Mode
+	profile      Profile
 	crs          CRS
 	exclusions   []placed[Exclusion]
 	directives   []placed[Directives]
@@ -65,7 +66,7 @@ func place1[T any](path string, list []T) []placed[T] {
 // variants returns the settings of the whole policy and then of each route.
 func (p *Policy) variants() []settings {
 	base := settings{
-		mode: p.Mode, crs: p.CRS,
+		mode: p.Mode, profile: p.Profile, crs: p.CRS,
 		exclusions:  place1("crs.exclusions", p.CRS.Exclusions),
 		directives:  place1("directives", p.Directives),
 		requestBody: p.RequestBody, responseBody: p.ResponseBody,
@@ -128,6 +129,7 @@ func (s *settings) layContent(r Route) {
 
 func (s settings) withDefaults() settings {
 	s.mode = or(s.mode, ModeBlock)
+	s.profile = or(s.profile, ProfileCRS)
 	s.crs.ParanoiaLevel = or(s.crs.ParanoiaLevel, 1)
 	s.crs.DetectionParanoiaLevel = or(s.crs.DetectionParanoiaLevel, s.crs.ParanoiaLevel)
 	s.crs.InboundThreshold = or(s.crs.InboundThreshold, DefaultInboundThreshold)

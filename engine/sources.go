@@ -13,17 +13,23 @@ import (
 const settingsSource = "tabard settings"
 
 // sources returns the texts of a rule set in the order Coraza reads them:
-// settings, CRS's initialisation, our families, one's own rules, CRS's
-// detection rules and verdicts, and last what changes rules that exist.
+// settings, CRS's initialisation, our families, the profile, one's own rules,
+// CRS's detection rules and verdicts, and last what changes rules that exist.
 func (c *compiler) sources(s settings) []seclang.Source {
 	out := []seclang.Source{{Name: settingsSource, Text: settingsText(s)}}
 	if s.crsEnabled() {
 		out = append(out, seclang.Source{Name: "tabard crs setup", Text: crsSetupText(s.crs, len(s.requestBody.Encodings) > 0)})
 	}
 	out = append(out, seclang.Source{Name: "tabard families", Text: c.uses.text(s.ownRules)})
+	if s.profile == ProfileAPI {
+		out = append(out, seclang.Source{Name: "tabard profile", Text: "Include @tabard/profiles/api/*.conf"})
+	}
 	out = append(out, c.own(s, BeforeCRS)...)
 	if s.crsEnabled() {
 		out = append(out, seclang.Source{Name: "tabard crs", Text: "Include @owasp_crs/REQUEST-9[1-9]*.conf\nInclude @owasp_crs/RESPONSE-*.conf"})
+	}
+	if s.profile == ProfileAPI {
+		out = append(out, seclang.Source{Name: "tabard profile exclusions", Text: "Include @tabard/profiles/api/after/*.conf"})
 	}
 	out = append(out, c.own(s, AfterCRS)...)
 	return append(out, exclusionSources(s.exclusions, c.policy.origin)...)

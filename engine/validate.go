@@ -43,6 +43,8 @@ func (p *Policy) validate() error {
 	}
 	checks := crsChecks(p.CRS)
 	checks = append(checks, p.addressChecks())
+	checks = append(checks, check{p.Profile == ProfileAPI && !isSet(p.CRS.Enabled, true),
+		"profile", "cannot be api while crs.enabled is false", "the profile's rules score, and CRS's threshold blocks: leave one of the two out"})
 	checks = append(checks, check{p.ShadowSample < 0, "shadow_sample", "must be 1 or more", "1000 compares one hit in a thousand"})
 	checks = append(checks, blockResponseChecks(p.BlockResponse)...)
 	checks = append(checks, redactChecks(p.Redact)...)

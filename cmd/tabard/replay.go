@@ -32,9 +32,13 @@ input; of a folder all files below it are read but hidden ones; a pattern such a
 
   --policy FILE    the policy; files that it names are looked for beside it, then
                    below the folder that TABARD_RULES names, then among the
-                   built-in rules. Without it: CRS at paranoia level 1, blocking
+                   built-in rules. Without it: CRS at paranoia level 1 with the
+                   profile api, blocking
+  --profile P      api or crs: replaces the policy's profile; crs is plain CRS
   --json           one object a request, in the order of the input, instead of the
                    summary: id, verdict, status, phase, score, rules, screen
+  --by source      also count by the keys source and label of ndjson entries, for
+                   collections of harmless and hostile requests
   --fail-on V      exit with 2 when a request got the verdict V: block, or detect
                    for both detect and block
   --format F       one of the formats below; without it each file's content tells
@@ -52,11 +56,12 @@ input; of a folder all files below it are read but hidden ones; a pattern such a
 
 Formats:
 ` + replay.FormatHelp() + `
-An ndjson entry has id, method, path, headers [["name","value"],...], body_b64,
-and when known client_ip, scheme, time (RFC 3339), label, response {status,
-headers, body_b64}. A header's code points up to U+00FF are bytes (Latin-1). What
-a log does not keep is put in where every client sends it: a Host, and for a
-POST, PUT or PATCH a Content-Length of 0; the summary says what was not known.
+An ndjson entry has id, method, path, headers [["name","value"],...], body_b64 or
+body (text), and when known client_ip, scheme, time (RFC 3339), source, label,
+response {status, headers, body_b64}. A header's code points up to U+00FF are bytes
+(Latin-1). What a log does not keep is put in where every client sends it: a Host,
+and for a POST, PUT or PATCH a Content-Length of 0; the summary says what was not
+known.
 
 An entry that is broken is reported with its place and counted, and the rest is
 read. Ctrl-C prints what is done so far. Exit codes: 0 done; 1 not done, or not to
@@ -66,10 +71,10 @@ the end; 2 --fail-on; 130 interrupted.`,
 
 // replayOptions are the flags.
 type replayOptions struct {
-	policy, engine, module, failOn, screen, state string
-	json                                          bool
-	sources                                       replay.Options
-	paths                                         []string
+	policy, engine, module, failOn, screen, state, profile, by string
+	json                                                       bool
+	sources                                                    replay.Options
+	paths                                                      []string
 }
 
 func parseReplay(args []string) (replayOptions, error) {
@@ -79,6 +84,8 @@ func parseReplay(args []string) (replayOptions, error) {
 	f.StringVar(&o.engine, "engine", "native", "")
 	f.StringVar(&o.module, "module", "", "")
 	f.StringVar(&o.screen, "screen", "", "")
+	f.StringVar(&o.profile, "profile", "", "")
+	f.StringVar(&o.by, "by", "", "")
 	f.StringVar(&o.failOn, "fail-on", "", "")
 	f.StringVar(&o.state, "state", "", "")
 	f.BoolVar(&o.json, "json", false, "")
@@ -95,6 +102,12 @@ func parseReplay(args []string) (replayOptions, error) {
 		return o, fmt.Errorf("--fail-on cannot be %q: use block or detect", o.failOn)
 	case o.screen != "" && !slices.Contains(engine.ScreenMode("").Choices(), o.screen):
 		return o, fmt.Errorf("--screen cannot be %q: use on, off or shadow", o.screen)
+	case o.profile != "" && !slices.Contains(engine.Profile("").Choices(), o.profile):
+		return o, fmt.Errorf("--profile cannot be %q: use api or crs", o.profile)
+	case o.by != "" && o.by != "source":
+		return o, fmt.Errorf("--by cannot be %q: use source", o.by)
+	case o.by != "" && o.json:
+		return o, errors.New("--by is a part of the summary, which --json leaves out: use one of them")
 	case len(o.paths) == 0:
 		return o, errors.New("nothing to read: name files or folders, or - for standard input")
 	}
@@ -111,7 +124,7 @@ func runReplay(args []string, io stdio) (int, error) {
 	if err != nil {
 		return exitFail, err
 	}
-	if err := policy.setScreen(engine.ScreenMode(o.screen)); err != nil {
+	if err := errors.Join(policy.setScreen(engine.ScreenMode(o.screen)), policy.setProfile(engine.Profile(o.profile))); err != nil {
 		return exitFail, err
 	}
 	traffic, err := replay.Open(o.paths, o.sources)
@@ -140,7 +153,7 @@ func runReplay(args []string, io stdio) (int, error) {
 	if errors.Is(err, context.Canceled) {
 		err = interrupted{r.state.Summary.Requests}
 	}
-	return r.finish(policy.name, err)
+	return r.finish(policy.title(), err)
 }
 
 // begin returns the state that the run begins with: that of an earlier one with
@@ -271,6 +284,9 @@ func (r *replayRun) finish(policy string, err error) (int, error) {
 	if !r.options.json {
 		fmt.Fprintf(r.out, "policy: %s\nengine: %s\n\n", policy, r.options.engine)
 		r.fail(s.Write(r.out))
+		if r.options.by != "" {
+			r.fail(s.WriteSources(r.out))
+		}
 	}
 	r.fail(r.out.Flush())
 	seconds := time.Since(r.start).Seconds()

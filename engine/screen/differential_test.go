@@ -142,9 +142,10 @@ func differentialSeconds(t *testing.T) time.Duration {
 	return time.Duration(n) * time.Second
 }
 
-// givenCases are CRS's own tests and, where there is any, recorded traffic.
+// givenCases are CRS's own tests, those of our rules and, where there is any,
+// recorded traffic.
 func givenCases(t *testing.T) []*difftest.Case {
-	given := crsCases(t)
+	given := append(crsCases(t), ownCases(t)...)
 	f, err := os.Open(corpusFile)
 	if errors.Is(err, fs.ErrNotExist) {
 		t.Logf("without recorded traffic, because there is no %s here", corpusFile)
@@ -201,6 +202,21 @@ func crsCases(t *testing.T) []*difftest.Case {
 	return slices.Clone(cases)
 }
 
+func ownCases(t *testing.T) (cases []*difftest.Case) {
+	suites, err := ftw.LoadAll(os.DirFS("../../rules"))
+	require.NoError(t, err)
+	for _, suite := range suites {
+		for _, test := range suite.Tests {
+			for _, stage := range test.Stages {
+				c, err := crsCase(test.Name, stage.Input)
+				require.NoError(t, err)
+				cases = append(cases, c)
+			}
+		}
+	}
+	return cases
+}
+
 func crsCase(name string, in ftw.Input) (*difftest.Case, error) {
 	m, err := in.Message()
 	if err != nil {
@@ -240,7 +256,17 @@ func differentialSets(t *testing.T) []difftest.Rules {
 	for level := 1; level <= 4; level++ {
 		out = append(out, crsRules(level))
 	}
-	return append(out, ownRules(t), familyRules())
+	return append(out, ownRules(t), familyRules(), profileRules())
+}
+
+// profileRules are CRS with the profile for JSON APIs.
+func profileRules() difftest.Rules {
+	r := crsRules(1)
+	r.Name = "profile"
+	additions := seclang.Source{Name: "profile", Text: "Include @tabard/profiles/api/*.conf"}
+	exclusions := seclang.Source{Name: "profile exclusions", Text: "Include @tabard/profiles/api/after/*.conf"}
+	r.Sources = append(slices.Insert(r.Sources, len(r.Sources)-1, additions), exclusions)
+	return r
 }
 
 // familyRules are our own families over CRS, each with something to say about
