@@ -40,9 +40,11 @@ func commands() []command {
 	return []command{
 		replayCommand,
 		diffCommand,
+		tuneCommand,
 		reportCommand,
 		checkCommand,
 		fmtCommand,
+		newCommand,
 		explainCommand,
 		testCommand,
 		recordCommand,
