@@ -47,6 +47,7 @@ func commands() []command {
 		fmtCommand,
 		newCommand,
 		explainCommand,
+		lspCommand,
 		testCommand,
 		recordCommand,
 		serveCommand,
