@@ -46,6 +46,7 @@ func commands() []command {
 		newCommand,
 		explainCommand,
 		testCommand,
+		coverCommand,
 		recordCommand,
 		serveCommand,
 		versionCommand,
