@@ -49,6 +49,7 @@ func commands() []command {
 		explainCommand,
 		lspCommand,
 		testCommand,
+		coverCommand,
 		recordCommand,
 		serveCommand,
 		versionCommand,
