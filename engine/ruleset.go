@@ -31,6 +31,8 @@ type ruleset struct {
 	positions map[int]seclang.Position
 	// tokenNames are the variables of the collection JWT that the rules use.
 	tokenNames []tokenName
+	// constants are variables that are set for rules which Coraza did not get.
+	constants []screen.TXVar
 }
 
 // families says which of our rule families a policy uses on any route. A
@@ -108,16 +110,16 @@ func (c *compiler) load(s settings, sources []seclang.Source, files sharedFS) (*
 	options := screenOptions(known.Files, names)
 	files.edits = edits
 	sources = edits.Sources(sources)
-	needed := files
+	needed, set := files, &ruleset{positions: positions, tokenNames: names}
 	if c.shortens() && len(errs) == 0 {
-		if needed, err = withoutIdle(files, table, directives, screen.Idle(table, options)); err != nil {
+		if needed, set.constants, err = shorten(files, table, directives, options); err != nil {
 			return nil, err
 		}
 	}
-	waf, parsed, err := c.newWAF(needed, sources)
-	if err != nil {
+	var parsed int
+	if set.waf, parsed, err = c.newWAF(needed, sources); err != nil {
 		// Its place is found by counting all directives.
-		waf, parsed, err = c.newWAF(files, sources)
+		set.waf, parsed, err = c.newWAF(files, sources)
 	}
 	if err != nil {
 		return nil, c.translate(c.locate(err, files, directives, parsed))
@@ -125,7 +127,6 @@ func (c *compiler) load(s settings, sources []seclang.Source, files sharedFS) (*
 	for id, at := range positions {
 		positions[id] = c.policyPosition(at)
 	}
-	set := &ruleset{waf: waf, positions: positions, tokenNames: names}
 	set.warm = sync.OnceFunc(func() { set.screener.Store(c.compileScreener(table, errs, options)) })
 	return set, nil
 }
