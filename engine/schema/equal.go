@@ -1,0 +1,48 @@
+package schema
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+
+	"tabard/engine/ijson"
+)
+
+// equal compares as JSON Schema does: numbers by value, objects without order.
+func equal(a, b *ijson.Value) bool {
+	if a.Kind != b.Kind {
+		return false
+	}
+	if a.Kind == '"' {
+		return a.Text == b.Text
+	}
+	return string(appendCanonical(nil, a)) == string(appendCanonical(nil, b))
+}
+
+// appendCanonical writes a value so that equal ones give the same text.
+func appendCanonical(out []byte, v *ijson.Value) []byte {
+	switch v.Kind {
+	case '"':
+		return strconv.AppendQuote(out, v.Text)
+	case '[':
+		out = append(out, '[')
+		for i := range v.Elements {
+			out = append(appendCanonical(out, &v.Elements[i]), ',')
+		}
+		return append(out, ']')
+	case '{':
+		members := slices.Clone(v.Members)
+		slices.SortFunc(members, func(a, b ijson.Member) int { return strings.Compare(a.Name, b.Name) })
+		out = append(out, '{')
+		for i := range members {
+			out = append(strconv.AppendQuote(out, members[i].Name), ':')
+			out = append(appendCanonical(out, &members[i].Value), ',')
+		}
+		return append(out, '}')
+	case 0:
+		if f, err := strconv.ParseFloat(v.Text, 64); err == nil {
+			return strconv.AppendFloat(out, f, 'g', -1, 64)
+		}
+	}
+	return append(out, v.Text...)
+}
