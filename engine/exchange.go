@@ -234,14 +234,24 @@ func isGRPC(r Request) bool {
 }
 
 // isUpgrade accepts a GET without a body of its own; anything else that asks
-// for an upgrade is held like every other request.
+// for an upgrade is held like every other request. A CONNECT of HTTP/1.1 that
+// announces no body asks for a tunnel: what would follow has no end, and
+// waiting for it would keep the client from its answer.
 func isUpgrade(r Request) bool {
 	length := r.Headers.Get("content-length")
-	return r.Method == "GET" && r.Headers.Get("upgrade") != "" &&
-		(length == "" || length == "0") && r.Headers.Get("transfer-encoding") == "" &&
-		slices.ContainsFunc(strings.Split(strings.ToLower(r.Headers.Get("connection")), ","), func(option string) bool {
-			return strings.TrimSpace(option) == "upgrade"
-		})
+	if length != "" && length != "0" || r.Headers.Get("transfer-encoding") != "" {
+		return false
+	}
+	return r.Method == "CONNECT" && r.Protocol == "HTTP/1.1" ||
+		r.Method == "GET" && r.Headers.Get("upgrade") != "" && hasOption(r.Headers.Get("connection"), "upgrade")
+}
+
+// hasOption says whether a Connection header has an option, in any case of
+// letters (RFC 9110, section 7.6.1).
+func hasOption(connection, option string) bool {
+	return slices.ContainsFunc(strings.Split(connection, ","), func(part string) bool {
+		return strings.EqualFold(strings.TrimSpace(part), option)
+	})
 }
 
 // ResponseHeaders runs phase 3 and, unless the body is to be held, phase 4.

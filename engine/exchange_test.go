@@ -98,8 +98,15 @@ func TestRequestPhases(t *testing.T) {
 	}
 }
 
+// connect asks for a tunnel.
+func connect(more ...[2]string) engine.Request {
+	r := get("shop.example:443", more...)
+	r.Method = "CONNECT"
+	return r
+}
+
 func TestWhichBodiesAreHeld(t *testing.T) {
-	waf := newEngine(t, "routes:\n  - {name: raw, path: /raw, request_body: {inspect: false}}\n")
+	waf := newEngine(t, "crs: {allowed_methods: [GET, POST, CONNECT]}\nroutes:\n  - {name: raw, path: /raw, request_body: {inspect: false}}\n")
 	grpc := post("/pkg.Service/Call", "application/grpc+proto", [2]string{"te", "trailers"})
 	grpc.Protocol = "HTTP/2"
 	fakeGRPC := grpc
@@ -116,6 +123,9 @@ func TestWhichBodiesAreHeld(t *testing.T) {
 		{"what only calls itself gRPC is held", fakeGRPC, ""},
 		{"a WebSocket upgrade is not held", socket, engine.SkipUpgrade},
 		{"an upgrade with a body of its own is held", withBody, ""},
+		{"a tunnel has no body to wait for", connect(), engine.SkipUpgrade},
+		{"a CONNECT that announces a body is held", connect([2]string{"Content-Length", "5"}), ""},
+		{"so is one with a chunked body", connect([2]string{"Transfer-Encoding", "chunked"}), ""},
 		{"a body is not held where the policy says so", post("/raw", form), engine.SkipPolicy},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

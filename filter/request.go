@@ -176,9 +176,17 @@ func (s *Stream) request() (engine.Request, error) {
 			request.Scheme = line[1]
 		case ":authority":
 			request.Authority = line[1]
+			if line[1] == "" {
+				// Rules tell an empty Host from none.
+				request.Headers = append(request.Headers, [2]string{"host", ""})
+			}
 		default:
 			request.Headers = append(request.Headers, line)
 		}
+	}
+	if request.Method == "CONNECT" && request.Target == "" {
+		// The target of a tunnel is the authority (RFC 9112, section 3.2.3).
+		request.Target = request.Authority
 	}
 	if request.Method == "" && r.err == nil {
 		r.err = errors.New("the request headers have no :method")

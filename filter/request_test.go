@@ -53,6 +53,34 @@ func TestTheEngineGetsWhatTheHostKnows(t *testing.T) {
 	}
 }
 
+func TestTheTargetOfATunnelIsTheAuthority(t *testing.T) {
+	b := newBench(t, &script{})
+	s := b.stream(1)
+	b.host.Stream(1).Blocks[filter.RequestHeaders] = engine.Headers{{":authority", "shop.example:443"}, {":method", "CONNECT"}}
+	require.Equal(t, filter.Continue, s.OnRequestHeaders(false))
+	require.Equal(t, "shop.example:443", b.engine.only(t).request.Target)
+}
+
+func TestAnEmptyHostIsNotAMissingOne(t *testing.T) {
+	for name, test := range map[string]struct {
+		lines engine.Headers
+		want  engine.Headers
+	}{
+		"an empty one": {engine.Headers{{":authority", ""}, {":method", "GET"}}, engine.Headers{{"host", ""}}},
+		"none":         {engine.Headers{{":method", "GET"}}, engine.Headers{}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t, &script{})
+			s := b.stream(1)
+			b.host.Stream(1).Blocks[filter.RequestHeaders] = test.lines
+			require.Equal(t, filter.Continue, s.OnRequestHeaders(true))
+			x := b.engine.only(t)
+			require.Equal(t, test.want, x.request.Headers)
+			require.Empty(t, x.request.Authority)
+		})
+	}
+}
+
 func TestARequestWithoutABodyIsJudgedWholeBeforeItGoesOn(t *testing.T) {
 	b := newBench(t, &script{holdRequest: true})
 	s := b.stream(1)

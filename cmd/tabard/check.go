@@ -160,6 +160,9 @@ func (o checkOptions) checkPath(p string) ([]report.Finding, error) {
 
 // confFiles lists the rule files below a folder, as fs.FS names them.
 func confFiles(root string) (files []string, err error) {
+	if _, err := os.Stat(root); err != nil {
+		return nil, err // fs.WalkDir would call it "."
+	}
 	err = fs.WalkDir(os.DirFS(root), ".", func(name string, d fs.DirEntry, err error) error {
 		if err == nil && !d.IsDir() && path.Ext(name) == ".conf" {
 			files = append(files, name)

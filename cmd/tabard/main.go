@@ -43,6 +43,7 @@ func commands() []command {
 		reportCommand,
 		checkCommand,
 		fmtCommand,
+		newCommand,
 		explainCommand,
 		testCommand,
 		recordCommand,

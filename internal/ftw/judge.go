@@ -170,9 +170,5 @@ func matched(ids []int) string {
 	if len(ids) == 0 {
 		return "no rule did"
 	}
-	words := make([]string, len(ids))
-	for i, id := range ids {
-		words[i] = strconv.Itoa(id)
-	}
-	return "these did: " + strings.Join(words, " ")
+	return "these did: " + strings.ReplaceAll(idList(ids), ",", "")
 }

@@ -6,6 +6,8 @@ import (
 	"io"
 	"slices"
 	"strings"
+
+	"tabard/internal/capture"
 )
 
 // Format is the name of a kind of source.
@@ -42,6 +44,8 @@ const (
 	Curl Format = "curl"
 	// FTW has the tests of the Core Rule Set.
 	FTW Format = "ftw"
+	// Pcap is a packet capture, pcap or pcapng.
+	Pcap Format = "pcap"
 	// GoTestWAF has test cases of gotestwaf.
 	GoTestWAF Format = "gotestwaf"
 )
@@ -75,6 +79,8 @@ type kind struct {
 var kinds = []kind{
 	{name: HAR, line: isHARLine, text: isHARText, open: openHAR,
 		help: "HTTP Archive 1.1 and 1.2, as browsers export it; knows no client"},
+	{name: Pcap, magic: capture.Magics, open: openPcap,
+		help: "packet captures, pcap and pcapng: HTTP/1 and HTTP/2 without TLS"},
 	{name: AWSWAF, line: func(l []byte) bool { return hasKeys(l, "httpRequest", "webaclId") }, open: jsonLinesOf(parseAWSWAF),
 		help: "AWS WAF's logs: all headers but the redacted ones, no body"},
 	{name: OTLP, line: isOTLPLine, open: openOTLP,
