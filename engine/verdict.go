@@ -31,6 +31,8 @@ const (
 	// ReasonAmbiguousPath: the path names one route as sent and another one
 	// when it is decoded and its dot segments are resolved.
 	ReasonAmbiguousPath Reason = "ambiguous_path"
+	// ReasonRoute: the policy refuses all requests of the route.
+	ReasonRoute Reason = "route"
 	// ReasonInternalError: the engine or its runner failed and the policy's
 	// internal_errors says what then; Verdict.Err has the cause.
 	ReasonInternalError Reason = "internal_error"

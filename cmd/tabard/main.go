@@ -47,6 +47,7 @@ func commands() []command {
 		explainCommand,
 		testCommand,
 		recordCommand,
+		policyCommand,
 		serveCommand,
 		versionCommand,
 		helpCommand(),

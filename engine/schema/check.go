@@ -51,22 +51,12 @@ func (s *Schema) CheckText(text string) string {
 
 // CheckList checks a parameter that is a list of texts.
 func (s *Schema) CheckList(texts []string) string {
-	items := s.array.items
-	plain := *s
-	plain.array.items = nil
 	list := ijson.Value{Kind: '['}
 	for _, text := range texts {
 		list.Elements = append(list.Elements, ijson.Value{Kind: '"', Text: text})
 	}
-	if problem := plain.checkValue(&list); problem != "" || items == nil {
-		return problem
-	}
-	for i, text := range texts {
-		if problem := items.CheckText(text); problem != "" {
-			return strconv.Itoa(i) + ": " + problem
-		}
-	}
-	return ""
+	c := checker{textItems: true}
+	return c.check(s, &list, nil).String()
 }
 
 // place is where a value is; the innermost name comes first.
@@ -103,7 +93,11 @@ func (w wrong) String() string {
 
 func (p *place) says(what string) wrong { return wrong{p, what} }
 
-type checker struct{ steps int }
+type checker struct {
+	steps int
+	// textItems: the elements of the outermost array are parameters.
+	textItems bool
+}
 
 // check gives the first problem, or "".
 func (c *checker) check(s *Schema, v *ijson.Value, at *place) wrong {
@@ -122,9 +116,9 @@ func (c *checker) check(s *Schema, v *ijson.Value, at *place) wrong {
 	var problem wrong
 	switch {
 	case k&kindNumber != 0:
-		problem = at.says(s.number.check(v.Text))
+		problem = at.says(s.checkNumber(v.Text))
 	case k == kindString:
-		problem = at.says(s.text.check(v.Text))
+		problem = at.says(s.checkText(v.Text))
 	case k == kindArray:
 		problem = c.checkArray(s, v, at)
 	case k == kindObject:
@@ -172,15 +166,21 @@ func (c *checker) fits(list []*Schema, v *ijson.Value, at *place, enough int) (n
 
 func (c *checker) checkArray(s *Schema, v *ijson.Value, at *place) wrong {
 	switch {
-	case !s.array.length.has(len(v.Elements)):
-		return at.says("must have " + s.array.length.String() + " elements")
-	case s.array.unique && hasTwins(v.Elements):
+	case !s.arrayLength.has(len(v.Elements)):
+		return at.says("must have " + s.arrayLength.String() + " elements")
+	case s.unique && hasTwins(v.Elements):
 		return at.says("must not hold a value twice")
-	case s.array.items == nil:
+	case s.items == nil:
 		return wrong{}
 	}
 	for i := range v.Elements {
-		if problem := c.check(s.array.items, &v.Elements[i], &place{strconv.Itoa(i), at}); problem.what != "" {
+		if c.textItems && at == nil {
+			if problem := s.items.CheckText(v.Elements[i].Text); problem != "" {
+				return wrong{what: strconv.Itoa(i) + ": " + problem}
+			}
+			continue
+		}
+		if problem := c.check(s.items, &v.Elements[i], &place{strconv.Itoa(i), at}); problem.what != "" {
 			return problem
 		}
 	}
@@ -188,19 +188,19 @@ func (c *checker) checkArray(s *Schema, v *ijson.Value, at *place) wrong {
 }
 
 func (c *checker) checkObject(s *Schema, v *ijson.Value, at *place) wrong {
-	if !s.object.members.has(len(v.Members)) {
-		return at.says("must have " + s.object.members.String() + " members")
+	if !s.members.has(len(v.Members)) {
+		return at.says("must have " + s.members.String() + " members")
 	}
-	for _, name := range s.object.required {
+	for _, name := range s.required {
 		if _, ok := v.Get(name); !ok {
 			return at.says("has no member " + strconv.Quote(name))
 		}
 	}
 	for i := range v.Members {
 		m := &v.Members[i]
-		of, ok := s.object.properties[m.Name]
+		of, ok := s.properties[m.Name]
 		if !ok {
-			of = s.object.additional
+			of = s.additional
 		}
 		if of == nil {
 			continue
@@ -222,18 +222,18 @@ func (s size) String() string {
 	return strconv.Itoa(s.min) + " to " + strconv.Itoa(s.max)
 }
 
-func (r *numberRules) check(text string) string {
+func (s *Schema) checkNumber(text string) string {
 	f, err := strconv.ParseFloat(text, 64)
 	switch {
 	case err != nil:
 		return "must be a number that a double holds"
-	case r.min != nil && (f < *r.min || r.minOpen && f == *r.min):
+	case s.hasMin && (f < s.min || s.minOpen && f == s.min):
 		return "is too small"
-	case r.max != nil && (f > *r.max || r.maxOpen && f == *r.max):
+	case s.hasMax && (f > s.max || s.maxOpen && f == s.max):
 		return "is too large"
-	case r.multipleOf > 0 && !isMultiple(f, r.multipleOf):
+	case s.multipleOf > 0 && !isMultiple(f, s.multipleOf):
 		return "is no multiple of what it must be"
-	case r.integerBits > 0 && isInteger(text) && !fitsBits(f, r.integerBits):
+	case s.format == "int32" && !fitsBits(f, 32), s.format == "int64" && !fitsBits(f, 64):
 		return "is out of the range of its format"
 	}
 	return ""
@@ -263,14 +263,14 @@ func isInteger(text string) bool {
 	return err == nil && f == math.Trunc(f)
 }
 
-func (r *textRules) check(text string) string {
+func (s *Schema) checkText(text string) string {
 	switch {
-	case (r.length.min > 0 || r.length.max >= 0) && !r.length.has(utf8.RuneCountInString(text)):
-		return "must be " + r.length.String() + " characters long"
-	case r.pattern != nil && !r.pattern.MatchString(text):
+	case (s.textLength.min > 0 || s.textLength.max >= 0) && !s.textLength.has(utf8.RuneCountInString(text)):
+		return "must be " + s.textLength.String() + " characters long"
+	case s.pattern != nil && !s.pattern.MatchString(text):
 		return "does not have the pattern it must have"
-	case r.valid != nil && !r.valid(text):
-		return "is no " + r.format
+	case s.format != "" && !hasFormat(s.format, text):
+		return "is no " + s.format
 	}
 	return ""
 }

@@ -31,14 +31,13 @@ func appendCanonical(out []byte, v *ijson.Value) []byte {
 		}
 		return append(out, ']')
 	case '{':
-		members := slices.Clone(v.Members)
-		slices.SortFunc(members, func(a, b ijson.Member) int { return strings.Compare(a.Name, b.Name) })
-		out = append(out, '{')
-		for i := range members {
-			out = append(strconv.AppendQuote(out, members[i].Name), ':')
-			out = append(appendCanonical(out, &members[i].Value), ',')
+		members := make([]string, len(v.Members))
+		for i := range v.Members {
+			name := strconv.AppendQuote(nil, v.Members[i].Name)
+			members[i] = string(appendCanonical(append(name, ':'), &v.Members[i].Value))
 		}
-		return append(out, '}')
+		slices.Sort(members)
+		return append(append(append(out, '{'), strings.Join(members, ",")...), '}')
 	case 0:
 		if f, err := strconv.ParseFloat(v.Text, 64); err == nil {
 			return strconv.AppendFloat(out, f, 'g', -1, 64)

@@ -7,18 +7,31 @@ import (
 	"time"
 )
 
-// formats are those of RFC 3339, RFC 4122, IP addresses and mail addresses. They
-// are as strict as what their readers need: a mail address only has one "@" with
-// something on both sides, and a URI a scheme and no blanks.
-var formats = map[string]func(string) bool{
-	"date-time": func(s string) bool { _, err := time.Parse(time.RFC3339, s); return err == nil },
-	"date":      func(s string) bool { _, err := time.Parse(time.DateOnly, s); return err == nil },
-	"uuid":      isUUID,
-	"ipv4":      func(s string) bool { a, err := netip.ParseAddr(s); return err == nil && a.Is4() },
-	"ipv6":      func(s string) bool { a, err := netip.ParseAddr(s); return err == nil && a.Is6() && a.Zone() == "" },
-	"email":     isMail,
-	"uri":       isURI,
-	"byte":      func(s string) bool { _, err := base64.StdEncoding.DecodeString(s); return err == nil },
+// hasFormat says whether a text has a format: those of RFC 3339, RFC 4122, IP
+// addresses, Base64 and mail addresses. They are as strict as what their readers
+// need: a mail address only has one "@" with something on both sides, and a URI a
+// scheme and no blanks. Formats that are not known say nothing, as JSON Schema has
+// it.
+func hasFormat(format, s string) bool {
+	var err error
+	switch format {
+	case "date-time":
+		_, err = time.Parse(time.RFC3339, s)
+	case "date":
+		_, err = time.Parse(time.DateOnly, s)
+	case "byte":
+		_, err = base64.StdEncoding.DecodeString(s)
+	case "ipv4", "ipv6":
+		a, bad := netip.ParseAddr(s)
+		return bad == nil && a.Is4() == (format == "ipv4") && a.Zone() == ""
+	case "uuid":
+		return isUUID(s)
+	case "email":
+		return isMail(s)
+	case "uri":
+		return isURI(s)
+	}
+	return err == nil
 }
 
 func isUUID(s string) bool {

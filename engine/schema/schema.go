@@ -32,47 +32,36 @@ type Schema struct {
 	never bool
 	enum  []ijson.Value
 
-	number  numberRules
-	text    textRules
-	array   arrayRules
-	object  objectRules
-	allOf   []*Schema
-	anyOf   []*Schema
-	oneOf   []*Schema
-	without *Schema
-}
-
-type numberRules struct {
-	min, max         *float64
+	// Of numbers.
+	min, max         float64
+	hasMin, hasMax   bool
 	minOpen, maxOpen bool
 	multipleOf       float64 // 0 for any
-	integerBits      int     // of format int32 and int64; 0 for any
+
+	// Of texts; a format may be one of numbers as well.
+	textLength size
+	pattern    *regexp.Regexp
+	format     string
+
+	// Of arrays.
+	arrayLength size
+	items       *Schema
+	unique      bool
+
+	// Of objects.
+	members    size
+	properties map[string]*Schema
+	required   []string
+	additional *Schema
+
+	allOf, anyOf, oneOf []*Schema
+	without             *Schema
 }
 
 // size is how many of something there may be; max below 0 is no limit.
 type size struct{ min, max int }
 
 func (s size) has(n int) bool { return n >= s.min && (s.max < 0 || n <= s.max) }
-
-type textRules struct {
-	length  size
-	pattern *regexp.Regexp
-	format  string
-	valid   func(string) bool // nil for formats that say nothing
-}
-
-type arrayRules struct {
-	length size
-	items  *Schema
-	unique bool
-}
-
-type objectRules struct {
-	members    size
-	properties map[string]*Schema
-	required   []string
-	additional *Schema
-}
 
 // kind is a set of the types of JSON Schema.
 type kind uint8
