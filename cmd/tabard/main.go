@@ -40,11 +40,13 @@ func commands() []command {
 	return []command{
 		replayCommand,
 		diffCommand,
+		tuneCommand,
 		reportCommand,
 		checkCommand,
 		fmtCommand,
 		newCommand,
 		explainCommand,
+		lspCommand,
 		testCommand,
 		recordCommand,
 		policyCommand,

@@ -152,7 +152,7 @@ func (b *testBench) run(ctx context.Context, cases []ftw.Case, io stdio) (int, e
 	start, failed := time.Now(), false
 	err = ftw.Run(ctx, cases, runtime.GOMAXPROCS(0), func(r ftw.Result) {
 		failed = failed || r.Outcome == ftw.Failed
-		report.Add(r, nil)
+		report.Add(r, b.near(r))
 	})
 	if err := errors.Join(err, report.Close()); err != nil {
 		return exitFail, err

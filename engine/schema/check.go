@@ -131,19 +131,19 @@ func (c *checker) check(s *Schema, v *ijson.Value, at *place) wrong {
 }
 
 func (c *checker) combine(s *Schema, v *ijson.Value, at *place) wrong {
-	for _, part := range s.allOf {
+	for _, part := range s.lists[allOf] {
 		if problem := c.check(part, v, at); problem.what != "" {
 			return problem
 		}
 	}
 	problem := ""
 	switch {
-	case s.anyOf != nil && c.fits(s.anyOf, v, at, 1) == 0:
+	case s.lists[anyOf] != nil && c.fits(s.lists[anyOf], v, at, 1) == 0:
 		problem = "fits none of the alternatives"
-	case s.without != nil && c.check(s.without, v, at).what == "":
+	case s.parts[without] != nil && c.check(s.parts[without], v, at).what == "":
 		problem = "is what it must not be"
-	case s.oneOf != nil:
-		problem = [...]string{"fits none of the alternatives", "", "fits more than one of the alternatives"}[c.fits(s.oneOf, v, at, 2)]
+	case s.lists[oneOf] != nil:
+		problem = [...]string{"fits none of the alternatives", "", "fits more than one of the alternatives"}[c.fits(s.lists[oneOf], v, at, 2)]
 	}
 	// What an alternative or a "not" was told may have been this.
 	if c.steps > maxSteps {
@@ -165,22 +165,24 @@ func (c *checker) fits(list []*Schema, v *ijson.Value, at *place, enough int) (n
 }
 
 func (c *checker) checkArray(s *Schema, v *ijson.Value, at *place) wrong {
-	switch {
-	case !s.arrayLength.has(len(v.Elements)):
-		return at.says("must have " + s.arrayLength.String() + " elements")
-	case s.unique && hasTwins(v.Elements):
+	if problem := s.count(elements, len(v.Elements)); problem != "" {
+		return at.says(problem)
+	}
+	if s.unique && c.hasTwins(v.Elements) {
 		return at.says("must not hold a value twice")
-	case s.items == nil:
+	}
+	of := s.parts[items]
+	if of == nil {
 		return wrong{}
 	}
 	for i := range v.Elements {
 		if c.textItems && at == nil {
-			if problem := s.items.CheckText(v.Elements[i].Text); problem != "" {
+			if problem := of.CheckText(v.Elements[i].Text); problem != "" {
 				return wrong{what: strconv.Itoa(i) + ": " + problem}
 			}
 			continue
 		}
-		if problem := c.check(s.items, &v.Elements[i], &place{strconv.Itoa(i), at}); problem.what != "" {
+		if problem := c.check(of, &v.Elements[i], &place{strconv.Itoa(i), at}); problem.what != "" {
 			return problem
 		}
 	}
@@ -188,8 +190,8 @@ func (c *checker) checkArray(s *Schema, v *ijson.Value, at *place) wrong {
 }
 
 func (c *checker) checkObject(s *Schema, v *ijson.Value, at *place) wrong {
-	if !s.members.has(len(v.Members)) {
-		return at.says("must have " + s.members.String() + " members")
+	if problem := s.count(members, len(v.Members)); problem != "" {
+		return at.says(problem)
 	}
 	for _, name := range s.required {
 		if _, ok := v.Get(name); !ok {
@@ -200,7 +202,7 @@ func (c *checker) checkObject(s *Schema, v *ijson.Value, at *place) wrong {
 		m := &v.Members[i]
 		of, ok := s.properties[m.Name]
 		if !ok {
-			of = s.additional
+			of = s.parts[additional]
 		}
 		if of == nil {
 			continue
@@ -212,28 +214,38 @@ func (c *checker) checkObject(s *Schema, v *ijson.Value, at *place) wrong {
 	return wrong{}
 }
 
-func (s size) String() string {
-	switch {
-	case s.max < 0:
-		return strconv.Itoa(s.min) + " or more"
-	case s.min == 0:
-		return "at most " + strconv.Itoa(s.max)
+// count compares a length with the bounds for it: characters, elements or members.
+func (s *Schema) count(of, n int) string {
+	least, most := s.counts[of], s.counts[of+1]
+	if n >= least && (most < 0 || n <= most) {
+		return ""
 	}
-	return strconv.Itoa(s.min) + " to " + strconv.Itoa(s.max)
+	bounds := strconv.Itoa(least) + " or more"
+	if most >= 0 {
+		bounds = strconv.Itoa(least) + " to " + strconv.Itoa(most)
+	}
+	return "must have " + bounds + [...]string{" characters", " elements", " members"}[of/2]
 }
 
 func (s *Schema) checkNumber(text string) string {
 	f, err := strconv.ParseFloat(text, 64)
-	switch {
-	case err != nil:
+	if err != nil {
 		return "must be a number that a double holds"
-	case s.hasMin && (f < s.min || s.minOpen && f == s.min):
-		return "is too small"
-	case s.hasMax && (f > s.max || s.maxOpen && f == s.max):
-		return "is too large"
-	case s.multipleOf > 0 && !isMultiple(f, s.multipleOf):
-		return "is no multiple of what it must be"
-	case s.format == "int32" && !fitsBits(f, 32), s.format == "int64" && !fitsBits(f, 64):
+	}
+	for i, limit := range s.bounds {
+		if s.bounded&(1<<i) == 0 {
+			continue
+		}
+		switch {
+		case i == minimum && f < limit, i == exclusiveMinimum && f <= limit:
+			return "is too small"
+		case i == maximum && f > limit, i == exclusiveMaximum && f >= limit:
+			return "is too large"
+		case i == multipleOf && !isMultiple(f, limit):
+			return "is no multiple of what it must be"
+		}
+	}
+	if s.format == "int32" && !fitsBits(f, 32) || s.format == "int64" && !fitsBits(f, 64) {
 		return "is out of the range of its format"
 	}
 	return ""
@@ -264,9 +276,10 @@ func isInteger(text string) bool {
 }
 
 func (s *Schema) checkText(text string) string {
+	if problem := s.count(characters, utf8.RuneCountInString(text)); problem != "" {
+		return problem
+	}
 	switch {
-	case (s.textLength.min > 0 || s.textLength.max >= 0) && !s.textLength.has(utf8.RuneCountInString(text)):
-		return "must be " + s.textLength.String() + " characters long"
 	case s.pattern != nil && !s.pattern.MatchString(text):
 		return "does not have the pattern it must have"
 	case s.format != "" && !hasFormat(s.format, text):
@@ -284,16 +297,40 @@ func isAmong(v *ijson.Value, list []ijson.Value) bool {
 	return false
 }
 
-// hasTwins says whether two elements are equal. Each is written once, so that a
-// long list is not compared with itself.
-func hasTwins(list []ijson.Value) bool {
-	seen := make(map[string]struct{}, len(list))
+// hasTwins compares each with each; every comparison is a step, so that a list of
+// a thousand is looked at and a longer one is too much.
+func (c *checker) hasTwins(list []ijson.Value) bool {
+	if c.steps += len(list) * len(list) / 2; c.steps > maxSteps {
+		return false
+	}
 	for i := range list {
-		key := string(appendCanonical(nil, &list[i]))
-		if _, twice := seen[key]; twice {
+		if isAmong(&list[i], list[:i]) {
 			return true
 		}
-		seen[key] = struct{}{}
 	}
 	return false
+}
+
+// equal compares as JSON Schema does: numbers by value, objects without order.
+func equal(a, b *ijson.Value) bool {
+	if a.Kind != b.Kind || len(a.Elements) != len(b.Elements) || len(a.Members) != len(b.Members) {
+		return false
+	}
+	for i := range a.Elements {
+		if !equal(&a.Elements[i], &b.Elements[i]) {
+			return false
+		}
+	}
+	for i := range a.Members {
+		other, ok := b.Get(a.Members[i].Name)
+		if !ok || !equal(&a.Members[i].Value, other) {
+			return false
+		}
+	}
+	if a.Kind == 0 {
+		x, _ := strconv.ParseFloat(a.Text, 64)
+		y, _ := strconv.ParseFloat(b.Text, 64)
+		return x == y
+	}
+	return a.Text == b.Text
 }

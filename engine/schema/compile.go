@@ -58,14 +58,14 @@ func (c *compiler) loops(s *Schema, above map[*Schema]bool) bool {
 	}
 	above[s] = true
 	defer delete(above, s)
-	for _, parts := range [...][]*Schema{s.allOf, s.anyOf, s.oneOf, {s.without}} {
-		for _, part := range parts {
+	for _, list := range s.lists {
+		for _, part := range list {
 			if c.loops(part, above) {
 				return true
 			}
 		}
 	}
-	return false
+	return c.loops(s.parts[without], above)
 }
 
 func (c *compiler) compile(v *ijson.Value, place string) (*Schema, error) {
@@ -87,7 +87,7 @@ func (c *compiler) find(ref *ijson.Value, place string) (*Schema, error) {
 
 // fill compiles into s, which others may refer to already.
 func (c *compiler) fill(s *Schema, v *ijson.Value, place string) error {
-	s.textLength, s.arrayLength, s.members = size{max: -1}, size{max: -1}, size{max: -1}
+	s.counts = noCounts
 	switch v.Kind {
 	case 't':
 		return nil
@@ -107,69 +107,61 @@ func (c *compiler) fill(s *Schema, v *ijson.Value, place string) error {
 	return nil
 }
 
-// keyword fills a schema from a member. One switch in place of a table of
-// functions: it is a third of the code, which Envoy compiles at each start.
-func (c *compiler) keyword(s *Schema, name string, v *ijson.Value, place string) (err error) {
-	inner := place + "/" + name
-	r := reader{c: c, v: v, place: inner}
+// keyword fills a schema from a member. Tables and few cases in place of one case
+// each, because Envoy compiles the code at each start.
+func (c *compiler) keyword(s *Schema, name string, v *ijson.Value, place string) error {
+	r := reader{c: c, v: v, place: place + "/" + name}
+	if i := index(countNames[:], name); i >= 0 {
+		s.counts[i] = r.count()
+		return r.err
+	}
+	if i := index(boundNames[:], name); i >= 0 {
+		s.bounds[i], s.bounded = r.number(), s.bounded|1<<i
+		return r.err
+	}
+	if i := index(partNames[:], name); i >= 0 {
+		s.parts[i] = r.schema(v, "")
+		return r.err
+	}
+	if i := index(listNames[:], name); i >= 0 {
+		s.lists[i] = append(s.lists[i], r.schemas()...)
+		return r.err
+	}
 	switch name {
 	case "$ref":
-		var found *Schema
-		found, err = c.find(v, inner)
-		s.allOf = append(s.allOf, found)
+		s.lists[allOf] = append(s.lists[allOf], r.reference())
 	case "type":
 		s.kinds = r.types()
 	case "enum":
-		s.enum = r.list('[', "values")
+		s.enum = r.list("values")
 	case "const":
 		s.enum = []ijson.Value{*v}
-	case "minimum", "exclusiveMinimum":
-		s.min, s.minOpen, s.hasMin = r.number(), name[0] == 'e', true
-	case "maximum", "exclusiveMaximum":
-		s.max, s.maxOpen, s.hasMax = r.number(), name[0] == 'e', true
-	case "multipleOf":
-		s.multipleOf = r.number()
-	case "minLength":
-		s.textLength.min = r.count()
-	case "maxLength":
-		s.textLength.max = r.count()
 	case "pattern":
 		s.pattern = r.pattern()
 	case "format":
-		s.format = r.text()
-	case "minItems":
-		s.arrayLength.min = r.count()
-	case "maxItems":
-		s.arrayLength.max = r.count()
+		s.format = r.text("a text")
 	case "uniqueItems":
-		s.unique = r.truth()
-	case "items":
-		s.items, err = c.compile(v, inner)
-	case "minProperties":
-		s.members.min = r.count()
-	case "maxProperties":
-		s.members.max = r.count()
+		s.unique = v.Kind == 't'
 	case "properties":
 		s.properties = r.properties()
 	case "required":
 		s.required = r.names()
-	case "additionalProperties":
-		s.additional, err = c.compile(v, inner)
-	case "allOf":
-		s.allOf = append(s.allOf, r.schemas()...)
-	case "anyOf":
-		s.anyOf = r.schemas()
-	case "oneOf":
-		s.oneOf = r.schemas()
-	case "not":
-		s.without, err = c.compile(v, inner)
 	default:
 		return errors.New(place + ": the keyword " + strconv.Quote(name) + " is not known here")
 	}
-	if err == nil {
-		err = r.err
+	return r.err
+}
+
+// index is not to be inlined: its four copies are 3 KB.
+//
+//go:noinline
+func index(names []string, name string) int {
+	for i := range names {
+		if names[i] == name {
+			return i
+		}
 	}
-	return err
+	return -1
 }
 
 // reader reads the value of one keyword and keeps the first mistake.
@@ -202,23 +194,22 @@ func (r *reader) count() int {
 	return int(n)
 }
 
-func (r *reader) truth() bool {
-	if kindOf(r.v) != kindBoolean {
-		r.mustBe("true or false")
-	}
-	return r.v.Kind == 't'
-}
-
-func (r *reader) text() string {
+func (r *reader) text(what string) string {
 	if r.v.Kind != '"' {
-		r.mustBe("a text")
+		r.mustBe(what)
 	}
 	return r.v.Text
 }
 
+func (r *reader) reference() *Schema {
+	found, err := r.c.find(r.v, r.place)
+	r.err = err
+	return found
+}
+
 // list returns the elements of what must be a list with one or more.
-func (r *reader) list(kind byte, of string) []ijson.Value {
-	if r.v.Kind != kind || len(r.v.Elements) == 0 {
+func (r *reader) list(of string) []ijson.Value {
+	if r.v.Kind != '[' || len(r.v.Elements) == 0 {
 		r.mustBe("a list of " + of)
 	}
 	return r.v.Elements
@@ -229,17 +220,13 @@ func (r *reader) types() (k kind) {
 	if r.v.Kind == '"' {
 		list = []ijson.Value{*r.v}
 	}
-	for _, t := range list {
-		found := kind(0)
-		for i, name := range kindNames {
-			if t.Text == name {
-				found = 1 << i
-			}
+	for i := range list {
+		found := index(kindNames[:], list[i].Text)
+		if found < 0 {
+			r.mustBe(allKinds.String())
+			return k
 		}
-		if found == 0 && r.err == nil {
-			r.err = errors.New(r.place + ": no type is called " + strconv.Quote(t.Text) + ": use " + kind(1<<len(kindNames)-1).String())
-		}
-		k |= found
+		k |= 1 << found
 	}
 	if k == 0 {
 		r.mustBe("a type or a list of types")
@@ -248,28 +235,26 @@ func (r *reader) types() (k kind) {
 }
 
 func (r *reader) pattern() *regexp.Regexp {
-	re, err := regexp.Compile(r.text())
+	re, err := regexp.Compile(r.text("a text"))
 	if err != nil && r.err == nil {
 		r.err = errors.New(r.place + ": not an expression of RE2: " + err.Error())
 	}
 	return re
 }
 
-func (r *reader) names() (out []string) {
+func (r *reader) names() []string {
+	out := make([]string, len(r.v.Elements))
+	for i := range out {
+		out[i] = r.v.Elements[i].Text
+	}
 	if r.v.Kind != '[' {
 		r.mustBe("a list of names")
-	}
-	for i := range r.v.Elements {
-		if r.v.Elements[i].Kind != '"' {
-			r.mustBe("a list of names")
-		}
-		out = append(out, r.v.Elements[i].Text)
 	}
 	return out
 }
 
 func (r *reader) schemas() (out []*Schema) {
-	for i := range r.list('[', "schemas") {
+	for i := range r.list("schemas") {
 		out = append(out, r.schema(&r.v.Elements[i], strconv.Itoa(i)))
 	}
 	return out
@@ -288,7 +273,11 @@ func (r *reader) properties() map[string]*Schema {
 }
 
 func (r *reader) schema(v *ijson.Value, name string) *Schema {
-	s, err := r.c.compile(v, r.place+"/"+name)
+	place := r.place
+	if name != "" {
+		place += "/" + name
+	}
+	s, err := r.c.compile(v, place)
 	if r.err == nil {
 		r.err = err
 	}

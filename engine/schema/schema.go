@@ -32,36 +32,57 @@ type Schema struct {
 	never bool
 	enum  []ijson.Value
 
-	// Of numbers.
-	min, max         float64
-	hasMin, hasMax   bool
-	minOpen, maxOpen bool
-	multipleOf       float64 // 0 for any
+	// bounds of numbers and multipleOf; a bit of bounded says which there are.
+	bounds  [len(boundNames)]float64
+	bounded uint8
+	// counts are bounds of lengths; a maximum below 0 is none.
+	counts [len(countNames)]int
 
-	// Of texts; a format may be one of numbers as well.
-	textLength size
 	pattern    *regexp.Regexp
 	format     string
-
-	// Of arrays.
-	arrayLength size
-	items       *Schema
-	unique      bool
-
-	// Of objects.
-	members    size
+	unique     bool
 	properties map[string]*Schema
 	required   []string
-	additional *Schema
-
-	allOf, anyOf, oneOf []*Schema
-	without             *Schema
+	parts      [len(partNames)]*Schema
+	lists      [len(listNames)][]*Schema
 }
 
-// size is how many of something there may be; max below 0 is no limit.
-type size struct{ min, max int }
+// Keywords of one kind, and their places in a Schema.
+var (
+	boundNames = [...]string{"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"}
+	countNames = [...]string{"minLength", "maxLength", "minItems", "maxItems", "minProperties", "maxProperties"}
+	partNames  = [...]string{"items", "additionalProperties", "not"}
+	listNames  = [...]string{"allOf", "anyOf", "oneOf"}
+)
 
-func (s size) has(n int) bool { return n >= s.min && (s.max < 0 || n <= s.max) }
+const (
+	minimum = iota
+	maximum
+	exclusiveMinimum
+	exclusiveMaximum
+	multipleOf
+)
+
+const (
+	characters = 0 // in counts: a minimum, and behind it the maximum
+	elements   = 2
+	members    = 4
+)
+
+const (
+	items = iota
+	additional
+	without
+)
+
+const (
+	allOf = iota
+	anyOf
+	oneOf
+)
+
+// noCounts allows everything.
+var noCounts = [len(countNames)]int{1: -1, 3: -1, 5: -1}
 
 // kind is a set of the types of JSON Schema.
 type kind uint8
@@ -77,6 +98,8 @@ const (
 )
 
 var kindNames = [...]string{"null", "boolean", "integer", "number", "string", "array", "object"}
+
+const allKinds = kind(1<<len(kindNames) - 1)
 
 // String lists the types, as in "integer or null".
 func (k kind) String() string {

@@ -32,7 +32,7 @@ func TestEachKeywordTellsWhatIsWrong(t *testing.T) {
 		{"a step", `{"multipleOf":0.01}`, `19.99`, `19.995`, "is no multiple of what it must be"},
 		{"32 bits", `{"type":"integer","format":"int32"}`, `-2147483648`, `2147483648`, "is out of the range of its format"},
 		{"64 bits", `{"type":"integer","format":"int64"}`, `9007199254740993`, `1e19`, "is out of the range of its format"},
-		{"a length in characters", `{"minLength":2,"maxLength":3}`, `"äöü"`, `"äöüß"`, "must be 2 to 3 characters long"},
+		{"a length in characters", `{"minLength":2,"maxLength":3}`, `"äöü"`, `"äöüß"`, "must have 2 to 3 characters"},
 		{"a pattern anywhere in the text", `{"pattern":"b+"}`, `"abbc"`, `"ac"`, "does not have the pattern it must have"},
 		{"a point in time", `{"format":"date-time"}`, `"2026-11-24T09:30:00+01:00"`, `"2026-11-24 09:30"`, "is no date-time"},
 		{"a day", `{"format":"date"}`, `"2024-02-29"`, `"2026-02-29"`, "is no date"},
@@ -46,7 +46,7 @@ func TestEachKeywordTellsWhatIsWrong(t *testing.T) {
 		{"how many elements", `{"minItems":1,"maxItems":2}`, `[1]`, `[]`, "must have 1 to 2 elements"},
 		{"elements", `{"items":{"type":"integer"}}`, `[1,2]`, `[1,"2"]`, "1: must be integer"},
 		{"no element twice", `{"uniqueItems":true}`, `[1,"1"]`, `[{"a":1,"b":2},{"b":2,"a":1.0}]`, "must not hold a value twice"},
-		{"how many members", `{"maxProperties":1}`, `{"a":1}`, `{"a":1,"b":2}`, "must have at most 1 members"},
+		{"how many members", `{"maxProperties":1}`, `{"a":1}`, `{"a":1,"b":2}`, "must have 0 to 1 members"},
 		{"a member that is needed", `{"required":["a"]}`, `{"a":null}`, `{"b":1}`, `has no member "a"`},
 		{"a member", `{"properties":{"a":{"type":"string"}}}`, `{"a":"x","b":1}`, `{"a":1}`, "a: must be string"},
 		{"no other members", `{"properties":{"a":{}},"additionalProperties":false}`, `{"a":1}`, `{"a":1,"admin":true}`, "admin: is not allowed here"},
@@ -80,14 +80,14 @@ func TestSchemasReferToEachOther(t *testing.T) {
 	require.Empty(t, tree.Check(`{"left":{"left":{"leaf":"x"}}}`, 16))
 	require.Equal(t, "left.left.leaf: must be string", tree.Check(`{"left":{"left":{"leaf":1}}}`, 16))
 	short, _ := set.Find("Short")
-	require.Equal(t, "must be at most 1 characters long", short.Check(`"ab"`, 16), "what stands beside a reference counts, too")
+	require.Equal(t, "must have 0 to 1 characters", short.Check(`"ab"`, 16), "what stands beside a reference counts, too")
 	_, ok := set.Find("Nothing")
 	require.False(t, ok)
 }
 
 func TestAMistakeInASchemaHasItsPlace(t *testing.T) {
 	for text, want := range map[string]string{
-		`{"X":{"type":"strng"}}`:                              `X/type: no type is called "strng": use null or boolean or integer or number or string or array or object`,
+		`{"X":{"type":"strng"}}`:                              `X/type: must be null or boolean or integer or number or string or array or object`,
 		`{"X":{"properties":{"a":{"minLenght":1}}}}`:          `X/properties/a: the keyword "minLenght" is not known here`,
 		`{"X":{"$ref":"#/Y"}}`:                                `X/$ref: no schema is called "#/Y": write #/ and a name of this set`,
 		`{"X":{"items":{"$ref":"other.json"}}}`:               `X/items: no schema is called "other.json": write #/ and a name of this set`,
@@ -116,7 +116,7 @@ func TestAParameterIsWhatItReadsAs(t *testing.T) {
 	list := compile(t, `{"type":"array","maxItems":2,"items":{"type":"integer"}}`)
 	require.Empty(t, list.CheckList([]string{"1", "2"}))
 	require.Equal(t, "1: must be integer", list.CheckList([]string{"1", "x"}))
-	require.Equal(t, "must have at most 2 elements", list.CheckList([]string{"1", "2", "3"}))
+	require.Equal(t, "must have 0 to 2 elements", list.CheckList([]string{"1", "2", "3"}))
 }
 
 // Each level tries two alternatives that both go down to the same value.
