@@ -48,6 +48,7 @@ func commands() []command {
 		explainCommand,
 		lspCommand,
 		testCommand,
+		coverCommand,
 		recordCommand,
 		policyCommand,
 		serveCommand,
