@@ -69,6 +69,8 @@ type Policy struct {
 	// Schemas is a JSON object of schemas by their names, for the schema of
 	// routes. In it {"$ref": "#/Name"} stands for another one.
 	Schemas string `yaml:"schemas"`
+	// Alerts say what somebody should hear of.
+	Alerts Alerts `yaml:"alerts"`
 	// Routes are tried in order; the first one that matches is taken.
 	Routes []Route `yaml:"routes"`
 

@@ -42,6 +42,7 @@ func commands() []command {
 		diffCommand,
 		tuneCommand,
 		reportCommand,
+		alertsCommand,
 		checkCommand,
 		fmtCommand,
 		newCommand,
