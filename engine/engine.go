@@ -30,6 +30,8 @@ type Engine struct {
 	geo      func(netip.Addr) Geo // nil: the headers that the policy names
 	sets     []*addressSet
 
+	places places
+
 	hits, disagreements atomic.Uint64
 }
 
@@ -80,7 +82,7 @@ func New(policy Policy, rules fs.FS, opts ...Option) (*Engine, error) {
 	if err := policy.validate(); err != nil {
 		return nil, err
 	}
-	e := &Engine{policy: policy, redactor: newRedactor(policy.Redact), now: time.Now, newID: randomID, reports: &reports{}, clients: newClientFinder(policy.ClientAddress)}
+	e := &Engine{policy: policy, redactor: newRedactor(policy.secretNames()), now: time.Now, newID: randomID, reports: &reports{}, clients: newClientFinder(policy.ClientAddress)}
 	for _, opt := range opts {
 		opt(e)
 	}

@@ -66,6 +66,8 @@ type Policy struct {
 	// never reach a log, in any case of letters; Authorization,
 	// Proxy-Authorization, Cookie and Set-Cookie are always among them.
 	Redact []string `yaml:"redact"`
+	// Alerts say what somebody should hear of.
+	Alerts Alerts `yaml:"alerts"`
 	// Routes are tried in order; the first one that matches is taken.
 	Routes []Route `yaml:"routes"`
 

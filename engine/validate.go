@@ -53,6 +53,7 @@ func (p *Policy) validate() error {
 		ResponseBody: &p.ResponseBody, ContentTypes: p.ContentTypes, JWT: &p.JWT, IP: &p.IP,
 		Charsets: p.Charsets, Accept: p.Accept, JSON: &p.JSON, GraphQL: &p.GraphQL, Uploads: &p.Uploads,
 	})...)
+	checks = append(checks, alertChecks(p.Alerts)...)
 	checks = append(checks, routesChecks(p.Routes)...)
 	for _, c := range checks {
 		if c.bad {

@@ -98,12 +98,7 @@ func isScore(key string) bool {
 // Steps gives the rules that ran, in order. table must be that of the rule set
 // that the transaction ran in; files are where its operators find their data.
 func (t *Trace) Steps(table *seclang.Table, files fs.FS) []Step {
-	rules := map[int]*seclang.Rule{}
-	for _, r := range table.Rules {
-		if r.ID != 0 {
-			rules[r.ID] = r
-		}
-	}
+	rules := byID(table)
 	p := parts{files: files}
 	var steps []Step
 	for _, r := range t.runs {
@@ -122,6 +117,51 @@ func (t *Trace) Steps(table *seclang.Table, files fs.FS) []Step {
 }
 
 // linkOf gives the n-th link of a rule, or nil.
+func byID(table *seclang.Table) map[int]*seclang.Rule {
+	rules := map[int]*seclang.Rule{}
+	for _, r := range table.Rules {
+		if r.ID != 0 {
+			rules[r.ID] = r
+		}
+	}
+	return rules
+}
+
+// Outcome is one evaluation of a link without its values' way there.
+type Outcome struct {
+	Rule *seclang.Rule
+	// Link counts from 0, the rule itself.
+	Link    int
+	Matched bool
+	// Fired, at link 0, means that every link matched.
+	Fired bool
+	// Values are those that the operator matched, after the transformations.
+	Values []string
+}
+
+// Outcomes gives what Steps does, in the same order, for those who count: it
+// leaves out what takes most of the time, the stages of each value.
+func (t *Trace) Outcomes(table *seclang.Table) []Outcome {
+	rules := byID(table)
+	out := make([]Outcome, 0, len(t.runs))
+	for _, r := range t.runs {
+		rule := rules[r.rule]
+		if linkOf(rule, r.link) == nil {
+			continue
+		}
+		o := Outcome{Rule: rule, Link: r.link, Matched: r.matched, Fired: r.fired}
+		for _, l := range r.looks {
+			for _, one := range l.tries {
+				if one.matched {
+					o.Values = append(o.Values, one.arg)
+				}
+			}
+		}
+		out = append(out, o)
+	}
+	return out
+}
+
 func linkOf(r *seclang.Rule, n int) *seclang.Link {
 	switch {
 	case r == nil || n > len(r.Chain):

@@ -84,6 +84,31 @@ func TestAMatchHasItsValueAfterEachTransformation(t *testing.T) {
 	require.False(t, header.Matched)
 }
 
+func TestOutcomesAreTheStepsWithoutTheWayThere(t *testing.T) {
+	steps, tr, table := play(t, "", true, get("/?a=1&q=%3Cscript%3E"), "")
+	outcomes := tr.Outcomes(table)
+	i := 0
+	for _, s := range steps {
+		for n, l := range s.Links {
+			o := outcomes[i]
+			require.Same(t, s.Rule, o.Rule)
+			require.Equal(t, n, o.Link)
+			require.Equal(t, l.Matched, o.Matched)
+			require.Equal(t, s.Fired, o.Fired || n > 0 && s.Fired)
+			var values []string
+			for _, test := range l.Tests {
+				if test.Matched {
+					values = append(values, test.Value)
+				}
+			}
+			require.Equal(t, values, o.Values, s.Rule.ID)
+			i++
+		}
+	}
+	require.Len(t, outcomes, i)
+	require.Greater(t, i, 100)
+}
+
 func TestAChainStopsAtTheLinkThatDoesNotMatch(t *testing.T) {
 	steps, _, _ := play(t, "SecRule REQUEST_METHOD \"@streq GET\" \"id:7,phase:1,deny,chain\"\nSecRule &ARGS \"@gt 1\" \"chain\"\nSecRule ARGS \"@streq x\"",
 		false, get("/?q=1"), "")
