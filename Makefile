@@ -82,7 +82,7 @@ demo: build $(ENVOY) ## Start Envoy with the filter, play requests and attacks, 
 run: build $(ENVOY) ## The same, but stay up and print curl lines to try.
 	go run ./tools/demo -stay
 
-check: check-format check-vet check-lint check-dead check-tidy check-generated check-arch ## Everything that needs no test run.
+check: check-format check-vet check-lint check-dead check-tidy check-generated check-arch check-rules ## Everything that needs no test run.
 
 check-format: ## gofmt has nothing to say.
 	@unformatted=$$(gofmt -l $$(git ls-files -co --exclude-standard '*.go')); \
@@ -112,6 +112,9 @@ check-generated: ## The generated files are what make generate writes.
 check-arch: ## The layout is what the design says.
 	go test -count=1 ./internal/arch
 
+check-rules: ## Our rules are laid out by tabard fmt, and tabard check has nothing against them.
+	go test -count=1 -run OurOwnRules ./internal/format ./internal/lint
+
 # Development tools, each pinned in a module of its own.
 .tools/%: tools/%/go.mod
 	cd tools/$* && export GOFLAGS=-buildvcs=false && go build -o $(CURDIR)/$@ $$(go list tool)
@@ -124,4 +127,4 @@ clean: ## Remove what was built and fetched.
 
 FORCE:
 .PHONY: help build test differential e2e bench golden generate demo run check check-format check-vet check-lint \
-	check-dead check-tidy check-generated check-arch clean FORCE
+	check-dead check-tidy check-generated check-arch check-rules clean FORCE

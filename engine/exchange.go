@@ -33,6 +33,7 @@ type Exchange struct {
 	secrets secretCache
 
 	requestBody, responseBody bodyState
+	grpc                      GRPCFrames
 }
 
 // bodyState is how far a body has come.
@@ -62,7 +63,8 @@ type Skip struct {
 type SkipReason string
 
 const (
-	// SkipGRPC: a gRPC stream is binary and may have no end.
+	// SkipGRPC: a gRPC stream is binary and may have no end. Runners give each
+	// piece to RequestBody, or to GRPCFrames, before it goes on.
 	SkipGRPC SkipReason = "grpc"
 	// SkipUpgrade: after an upgrade (WebSocket) the bytes are no HTTP body.
 	SkipUpgrade SkipReason = "upgrade"
@@ -140,9 +142,13 @@ func (x *Exchange) RequestHeaders(r Request, end bool) Verdict {
 func (x *Exchange) HoldRequest() bool { return x.requestBody.held }
 
 // RequestBody takes a piece of the body; end says that it is the last one and
-// that no trailers follow. Bytes of a body that is not held are counted only.
+// that no trailers follow. Bytes of a body that is not held are counted only; of
+// one that is skipped as gRPC the messages are followed.
 func (x *Exchange) RequestBody(chunk []byte, end bool) Verdict {
 	return x.guard(func() {
+		if x.requestBody.skipped.Reason == SkipGRPC && x.grpc.Take(chunk, end) != nil && x.refuse(ReasonFraming, 400) {
+			return
+		}
 		settings := x.variant.requestBody
 		x.takeBody(&x.requestBody, chunk, end, bodyLimit{settings.LimitBytes, settings.OverLimit, 413}, x.endRequest)
 	})

@@ -47,6 +47,32 @@ func feedRequest(s *Stream, ev event) Action {
 	return s.feed(ev, Request, s.ex.RequestBody, s.ex.HoldRequest, requestPassed)
 }
 
+// follow hands on a piece of a request body that is not held. Of gRPC the engine
+// sees each piece first: it refuses what only calls itself so.
+func follow(s *Stream, ev event) Action {
+	if s.skipped.request != engine.SkipGRPC {
+		return pass(s, ev)
+	}
+	for at := 0; at < ev.size || ev.end; {
+		var piece []byte
+		if n := min(ev.size-at, chunkBytes); n > 0 {
+			var err error
+			if piece, err = s.plugin.host.Body(Request, at, n); err != nil {
+				return s.fail(failHostCall, stepError{"reading the request body", err})
+			}
+			at += n
+		}
+		last := ev.end && at == ev.size
+		if a, over := s.settle(s.ex.RequestBody(piece, last)); over {
+			return a
+		}
+		if last {
+			break
+		}
+	}
+	return pass(s, ev)
+}
+
 // endRequest ends a held request by its trailers.
 func endRequest(s *Stream, _ event) Action {
 	s.plugin.arrived()

@@ -319,10 +319,23 @@ func TestABodyThatIsNotHeldPassesCounted(t *testing.T) {
 			require.Equal(t, filter.Continue, s.OnRequestBody(5, true))
 			require.Equal(t, filter.Continue, s.OnResponseTrailers())
 			require.Equal(t, test.want, b.counts("uninspected"))
+			if test.skip == engine.SkipGRPC {
+				require.Len(t, b.engine.only(t).bodies[0], 9, "the engine follows the messages")
+				return
+			}
 			require.Empty(t, b.engine.only(t).bodies[0])
 			require.NotContains(t, b.host.Trace(), "body(")
 		})
 	}
+}
+
+func TestABodyThatOnlyCallsItselfGRPCIsRefused(t *testing.T) {
+	b := newBench(t, &script{skip: engine.SkipGRPC, verdicts: map[string]engine.Verdict{"RequestBody": block(1)}})
+	s := b.stream(1)
+	require.Equal(t, filter.Continue, s.OnRequestHeaders(false))
+	require.Equal(t, filter.Pause, s.OnRequestBody(4, false))
+	require.Contains(t, b.host.Trace(), "reply(")
+	require.Equal(t, filter.Pause, s.OnRequestBody(5, true), "nothing more goes on")
 }
 
 func TestStreamsThatTakeTurnsDoNotMix(t *testing.T) {

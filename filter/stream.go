@@ -68,9 +68,9 @@ var moves = [states][callbacks]move{
 	// request headers, body, trailers; response headers, body, trailers
 	fresh:          {judgeRequest, refuse, refuse, expectLocal, refuse, refuse},
 	requestHeld:    {refuse, feedRequest, endRequest, expectLocal, refuse, refuse},
-	requestPassed:  {refuse, pass, pass, judgeResponse, refuse, refuse},
-	responseHeld:   {refuse, pass, pass, expectLocal, feedResponse, endResponse},
-	responsePassed: {refuse, pass, pass, expectLocal, pass, pass},
+	requestPassed:  {refuse, follow, pass, judgeResponse, refuse, refuse},
+	responseHeld:   {refuse, follow, pass, expectLocal, feedResponse, endResponse},
+	responsePassed: {refuse, follow, pass, expectLocal, pass, pass},
 	answered:       {stop, stop, stop, carry, carry, carry},
 	unanswered:     {retry, retry, retry, retry, retry, retry},
 	exempt:         {pass, pass, pass, pass, pass, pass},

@@ -7,7 +7,6 @@ import (
 	"bytes"
 	"compress/flate"
 	"compress/gzip"
-	"compress/zlib"
 	"errors"
 	"io"
 	"strings"
@@ -57,38 +56,51 @@ func Decode(name string, body []byte, limit int) ([]byte, error) {
 	switch {
 	case len(out) > limit:
 		return out, nil
-	case err != nil, in.Len() > 0:
+	case err != nil, name == "deflate" && isZlib(body) && !endsInSum(in, out), in.Len() > 0:
 		return nil, ErrBroken
 	}
 	return out, nil
 }
 
 // reader opens a decoder. in is an io.ByteReader, so that none reads too far.
-func reader(name string, in *bytes.Reader) (r io.Reader, err error) {
+func reader(name string, in *bytes.Reader) (io.Reader, error) {
 	switch name {
 	case "gzip":
-		r, err = gzip.NewReader(in)
-	case "deflate":
-		if isZlib(in) {
-			r, err = zlib.NewReader(in)
-		} else {
-			// What some clients send under this name, and most servers take.
-			r = flate.NewReader(in)
+		r, err := gzip.NewReader(in)
+		if err != nil {
+			return nil, ErrBroken
 		}
-	default:
-		return nil, ErrUnknown
+		return r, nil
+	case "deflate":
+		// Without the head of RFC 1950 it is what some clients send under this name,
+		// and most servers take. Not compress/zlib, which is 11 KB of code.
+		var head [zlibHeadBytes]byte
+		if _, err := in.ReadAt(head[:], 0); err == nil && isZlib(head[:]) {
+			_, _ = in.Seek(zlibHeadBytes, io.SeekStart)
+		}
+		return flate.NewReader(in), nil
 	}
-	if err != nil {
-		return nil, ErrBroken
-	}
-	return r, nil
+	return nil, ErrUnknown
 }
 
-// isZlib looks for the head of RFC 1950: deflate, and a check sum of two bytes.
-func isZlib(in *bytes.Reader) bool {
-	var head [2]byte
-	if n, _ := in.ReadAt(head[:], 0); n < 2 {
-		return false
+// zlibHeadBytes is the head of RFC 1950 without a dictionary.
+const zlibHeadBytes = 2
+
+// isZlib looks for that head: deflate, no dictionary, and a check of two bytes.
+func isZlib(body []byte) bool {
+	return len(body) >= zlibHeadBytes && body[0]&0x0f == 8 && body[1]&0x20 == 0 && (int(body[0])<<8|int(body[1]))%31 == 0
+}
+
+// endsInSum reads the Adler-32 sum that ends a body with the head of RFC 1950,
+// and says whether it is that of out.
+func endsInSum(in *bytes.Reader, out []byte) bool {
+	const prime = 65521
+	a, b := uint32(1), uint32(0)
+	for _, c := range out {
+		a = (a + uint32(c)) % prime
+		b = (b + a) % prime
 	}
-	return head[0]&0x0f == 8 && (int(head[0])<<8|int(head[1]))%31 == 0
+	var sum [4]byte
+	n, _ := io.ReadFull(in, sum[:])
+	return n == len(sum) && sum == [4]byte{byte(b >> 8), byte(b), byte(a >> 8), byte(a)}
 }

@@ -75,6 +75,9 @@ func TestDecode(t *testing.T) {
 		"gzip with a wrong sum":        {"gzip", append(gzipped("hello")[:23], 1, 2, 3, 4, 5, 6), "", coding.ErrBroken},
 		"gzip with text behind":        {"gzip", append(gzipped("hello"), 'x'), "", coding.ErrBroken},
 		"deflate with text behind":     {"deflate", append(zlibbed("hello"), 'x'), "", coding.ErrBroken},
+		"deflate with a wrong sum":     {"deflate", append(zlibbed("hello")[:len(zlibbed("hello"))-1], 0), "", coding.ErrBroken},
+		"deflate without its sum":      {"deflate", zlibbed("hello")[:len(zlibbed("hello"))-4], "", coding.ErrBroken},
+		"deflate that is cut":          {"deflate", zlibbed("hello")[:4], "", coding.ErrBroken},
 		"raw deflate with text behind": {"deflate", append(deflated("hello"), 'x'), "", coding.ErrBroken},
 		"deflate of nothing":           {"deflate", nil, "", coding.ErrBroken},
 	} {
