@@ -117,11 +117,10 @@ func (l *lineRange) Read(p []byte) (int, error) {
 		return n, err
 	}
 	// Behind the range: the rest of its last line.
-	part, err := l.r.Peek(1)
-	if err != nil {
+	if _, err := l.r.Peek(1); err != nil {
 		return 0, err
 	}
-	part, err = l.r.Peek(min(l.r.Buffered(), len(p)))
+	part, err := l.r.Peek(min(l.r.Buffered(), len(p)))
 	if err != nil {
 		return 0, err
 	}
