@@ -163,9 +163,6 @@ func (c *compiler) newLink(r *seclang.Rule, i int, phase int) *link {
 		s.foreign = s.foreign || s.matched && i == 0
 	}
 	out.readsCaptures = out.readsCaptures || s.captures
-	if len(out.transforms) > 0 {
-		c.s.confused |= out.mask
-	}
 	// Such a link captures without matching: what it looks at goes into the key.
 	s.matched = s.matched || out.negated && out.capture
 	c.classify(l, out, arg, s)

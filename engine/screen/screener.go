@@ -27,8 +27,9 @@ type Screener struct {
 	noMemo    *seclang.Error
 	// staleCaptures: some rule reads what another may have captured.
 	staleCaptures bool
-	// confused are the kinds of which some rule looks at transformed values.
-	confused bodies.Set
+	// transformed are the kinds of which some rule that is asked each time looks
+	// at transformed values.
+	transformed bodies.Set
 	// movesLimit: a rule may change the limit of bodies.
 	movesLimit bool
 	pool       sync.Pool

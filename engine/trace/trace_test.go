@@ -1,6 +1,7 @@
 package trace_test
 
 import (
+	"strconv"
 	"strings"
 	"testing"
 
@@ -172,4 +173,23 @@ func TestEachValueOfCRSIsFoundAgain(t *testing.T) {
 	t.Logf("%d rules, %d tests, %d values not found", len(steps), tests, lost)
 	require.Greater(t, tests, 1000)
 	require.Zero(t, lost)
+}
+
+// Each value is transformed once, however many there are: matching every try
+// with every value would take minutes for this body.
+func TestManyValuesAreFoundAgainInTheirOwnTime(t *testing.T) {
+	r := get("/")
+	r.Method = "POST"
+	r.Headers = append(r.Headers, [2]string{"Content-Type", "application/x-www-form-urlencoded"})
+	var body strings.Builder
+	for i := range 900 {
+		body.WriteString("k" + strconv.Itoa(i) + "=v%2541" + strconv.Itoa(i) + "&")
+	}
+	steps, _, _ := play(t, `SecRule ARGS "@rx ^va1$" "id:7,phase:2,pass,log,t:none,t:urlDecodeUni,t:lowercase"`, false, r, body.String())
+	tests := of(t, steps, 7).Links[0].Tests
+	require.Len(t, tests, 900)
+	for _, test := range tests {
+		require.True(t, test.HasRaw)
+		require.Equal(t, strings.TrimPrefix(test.Key, "k"), strings.TrimPrefix(test.Raw, "v%41"))
+	}
 }
