@@ -214,8 +214,15 @@ func refusal(before State) Reason {
 
 // Unrepeatable says that Coraza's own verdict on the exchange so far may differ
 // from run to run: see bodies.Parser.Repeated. Its results are neither stored
-// nor to be compared. Rules that transform nothing are not confused.
-func (x *Exchange) Unrepeatable() bool { return x.chance || x.parser.Repeated()&x.s.confused != 0 }
+// nor to be compared. Rules that transform nothing are not confused, and where a
+// rule keeps the values of a name apart, only those without a name are.
+func (x *Exchange) Unrepeatable() bool {
+	repeated := x.parser.Repeated()
+	if x.s.distinct {
+		repeated = x.parser.Nameless()
+	}
+	return x.chance || repeated&x.s.confused != 0
+}
 
 // phase screens what is new and looks up what the rules make of it. In doubt,
 // values that come from a body are missing.

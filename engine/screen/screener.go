@@ -29,6 +29,9 @@ type Screener struct {
 	staleCaptures bool
 	// confused are the kinds of which some rule looks at transformed values.
 	confused bodies.Set
+	// distinct: in each phase a rule goes first that keeps Coraza from confusing
+	// the values of a name.
+	distinct bool
 	// movesLimit: a rule may change the limit of bodies.
 	movesLimit bool
 	pool       sync.Pool
