@@ -2,8 +2,10 @@ package engine
 
 import (
 	"io/fs"
+	"slices"
 	"strings"
 
+	"tabard/engine/screen"
 	"tabard/engine/seclang"
 )
 
@@ -11,20 +13,22 @@ import (
 // these, unlike of the user's, it is known that Coraza takes them.
 const givenRules = "@"
 
-// shortens says whether Coraza gets the rules without those that match in no
-// exchange. Who wants to compare with plain Coraza, or to watch it, gets all.
+// shortens says whether Coraza gets the rules without those that do the same in
+// every exchange. Who wants to compare with plain Coraza, or to watch it, gets all.
 func (c *compiler) shortens() bool {
 	return or(c.policy.Screen, ScreenOn) == ScreenOn && c.watcher == nil
 }
 
-// withoutIdle leaves rules out of the files that come with the program: to
-// compile them and to walk over them would be most of Coraza's work.
-func withoutIdle(files sharedFS, table *seclang.Table, directives []seclang.Directive, idle []int) (sharedFS, error) {
-	texts, err := seclang.Without(files, table, directives, idle, givenRules)
+// shorten leaves rules out of the files that come with the program, of which it
+// is known what comes of them: to compile them and to walk over them would be
+// most of Coraza's work. Rules that the user's directives update stay.
+func shorten(files sharedFS, table *seclang.Table, directives []seclang.Directive, options screen.Options) (sharedFS, []screen.TXVar, error) {
+	fixed := screen.Fix(table, options, seclang.Spared(directives, givenRules))
+	texts, err := seclang.Without(files, table, slices.Concat(fixed.Idle, fixed.Settled))
 	if err != nil {
-		return files, err
+		return files, nil, err
 	}
-	return sharedFS{shortenedFS{files.FS, texts}, files.made}, nil
+	return sharedFS{shortenedFS{files.FS, texts}, files.made}, fixed.Variables, nil
 }
 
 // shortenedFS lays shortened rule files over the whole ones.

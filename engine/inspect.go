@@ -141,6 +141,9 @@ func (x *Exchange) startCoraza() {
 		w.Watch(x.tx.(plugintypes.TransactionState))
 	}
 	variables := x.txVariables()
+	for _, v := range x.variant.rules.constants {
+		variables.Set(v.Name, []string{v.Value})
+	}
 	for _, input := range x.inputs {
 		variables.Set(input.Name, []string{input.Value})
 	}

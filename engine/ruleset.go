@@ -28,6 +28,8 @@ type ruleset struct {
 	// warm compiles the screener, or does nothing when there is to be none.
 	warm      func()
 	positions map[int]seclang.Position
+	// constants are variables that are set for rules which Coraza did not get.
+	constants []screen.TXVar
 }
 
 // families says which of our rule families a policy uses on any route. A
@@ -101,16 +103,16 @@ func (c *compiler) load(s settings, sources []seclang.Source, files sharedFS) (*
 	known := seclang.Known{Operators: operators.Names(), Files: files}
 	table, errs := seclang.Parse(directives, known)
 	options := screenOptions(known.Files)
-	needed := files
+	needed, set := files, &ruleset{positions: positions}
 	if c.shortens() && len(errs) == 0 {
-		if needed, err = withoutIdle(files, table, directives, screen.Idle(table, options)); err != nil {
+		if needed, set.constants, err = shorten(files, table, directives, options); err != nil {
 			return nil, err
 		}
 	}
-	waf, parsed, err := c.newWAF(needed, sources)
-	if err != nil {
+	var parsed int
+	if set.waf, parsed, err = c.newWAF(needed, sources); err != nil {
 		// Its place is found by counting all directives.
-		waf, parsed, err = c.newWAF(files, sources)
+		set.waf, parsed, err = c.newWAF(files, sources)
 	}
 	if err != nil {
 		return nil, c.translate(c.locate(err, files, directives, parsed))
@@ -118,7 +120,6 @@ func (c *compiler) load(s settings, sources []seclang.Source, files sharedFS) (*
 	for id, at := range positions {
 		positions[id] = c.policyPosition(at)
 	}
-	set := &ruleset{waf: waf, positions: positions}
 	set.warm = sync.OnceFunc(func() { set.screener.Store(c.compileScreener(table, errs, options)) })
 	return set, nil
 }

@@ -46,6 +46,7 @@ func commands() []command {
 		fmtCommand,
 		newCommand,
 		explainCommand,
+		lspCommand,
 		testCommand,
 		recordCommand,
 		serveCommand,

@@ -348,17 +348,23 @@ func crsSetting(id int, variable string) string {
 func newHarness(t *testing.T, set difftest.Rules) *difftest.Harness {
 	oracle, err := difftest.NewOracle(set)
 	require.NoError(t, err)
-	runs, err := difftest.NewOracle(withoutIdle(t, set))
+	fixed, short := shorten(t, set)
+	runs, err := difftest.NewOracle(short)
 	require.NoError(t, err)
+	oracle.Hidden, runs.Hidden = fixed.Settled, fixed.Settled
+	for _, v := range fixed.Variables {
+		runs.Constants = append(runs.Constants, [2]string{v.Name, v.Value})
+	}
 	return difftest.NewHarness(set, oracle, runs, subject{compileSet(t, set)})
 }
 
-// withoutIdle is the rule set that the engine gives to Coraza.
-func withoutIdle(t *testing.T, set difftest.Rules) difftest.Rules {
+// shorten gives the rule set that the engine gives to Coraza.
+func shorten(t *testing.T, set difftest.Rules) (Fixed, difftest.Rules) {
 	directives, err := seclang.Load(set.Files, set.Sources)
 	require.NoError(t, err)
 	table, options := parseSet(t, set)
-	texts, err := seclang.Without(set.Files, table, directives, Idle(table, options), "@")
+	fixed := Fix(table, options, seclang.Spared(directives, "@"))
+	texts, err := seclang.Without(set.Files, table, slices.Concat(fixed.Idle, fixed.Settled))
 	require.NoError(t, err)
 	require.NotEmpty(t, texts)
 	files := fstest.MapFS{}
@@ -366,7 +372,7 @@ func withoutIdle(t *testing.T, set difftest.Rules) difftest.Rules {
 		files[name] = &fstest.MapFile{Data: []byte(text)}
 	}
 	set.Files = over{files, set.Files}
-	return set
+	return fixed, set
 }
 
 // over lays files over others, as the engine does.

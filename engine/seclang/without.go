@@ -7,22 +7,17 @@ import (
 	"strings"
 )
 
-// Without returns the texts, by name, of those files below prefix that hold rules
-// with one of the ids, with empty lines in the place of these rules: everything
-// else stays where it is. Rules of which a later directive needs the id stay, too.
-func Without(files fs.FS, t *Table, ds []Directive, ids []int, prefix string) (map[string]string, error) {
+// Without returns the texts, by name, of the files that hold rules with one of
+// the ids, with empty lines in the place of these rules: everything else stays
+// where it is. All of the rules must stand in files.
+func Without(files fs.FS, t *Table, ids []int) (map[string]string, error) {
 	gone := map[int]bool{}
 	for _, id := range ids {
 		gone[id] = true
 	}
-	for i := range ds {
-		for _, id := range ds[i].updates() {
-			delete(gone, id)
-		}
-	}
 	lines := map[string][]string{}
 	for _, r := range t.Rules {
-		if r.Marker != "" || !gone[r.ID] || !r.isBelow(prefix) {
+		if r.Marker != "" || !gone[r.ID] {
 			continue
 		}
 		for n := range 1 + len(r.Chain) {
@@ -38,18 +33,22 @@ func Without(files fs.FS, t *Table, ds []Directive, ids []int, prefix string) (m
 	return texts, nil
 }
 
-// updates gives the single ids that a directive says to update: Coraza fails
-// where there is no such rule. It takes ranges as they come.
-func (d *Directive) updates() (ids []int) {
-	if name := strings.ToLower(d.Name); !strings.HasPrefix(name, "secruleupdate") || !strings.HasSuffix(name, "byid") {
-		return nil
-	}
-	for _, word := range strings.Fields(d.Args) {
-		if id, err := strconv.Atoi(word); err == nil {
-			ids = append(ids, id)
+// Spared says of a rule whether Coraza takes the directives without it: all of it
+// stands in files whose names begin with prefix, and no directive updates it by
+// its id alone. Of a range, Coraza takes the rules that there are.
+func Spared(ds []Directive, prefix string) func(*Rule) bool {
+	updated := map[int]bool{}
+	for i := range ds {
+		if name := strings.ToLower(ds[i].Name); !strings.HasPrefix(name, "secruleupdate") || !strings.HasSuffix(name, "byid") {
+			continue
+		}
+		for _, word := range strings.Fields(ds[i].Args) {
+			if id, err := strconv.Atoi(word); err == nil {
+				updated[id] = true
+			}
 		}
 	}
-	return ids
+	return func(r *Rule) bool { return r.isBelow(prefix) && !updated[r.ID] }
 }
 
 // link gives the n-th link of the rule's chain.

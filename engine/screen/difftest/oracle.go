@@ -88,6 +88,11 @@ func grpc(c *Case) string {
 type Oracle struct {
 	rules Rules
 	waf   coraza.WAF
+	// Hidden are ids that results do not tell, Constants variables of TX that are
+	// set at the start: for rules that were left out because of what they do in
+	// every exchange. They are set before the first run.
+	Hidden    []int
+	Constants [][2]string
 }
 
 // NewOracle compiles the rules. The error is Coraza's.
@@ -100,7 +105,7 @@ func NewOracle(rules Rules) (*Oracle, error) {
 	if err != nil {
 		return nil, fmt.Errorf("rule set %q: %w", rules.Name, err)
 	}
-	return &Oracle{rules, waf}, nil
+	return &Oracle{rules: rules, waf: waf}, nil
 }
 
 // Run gives the whole case to Coraza.
@@ -134,7 +139,7 @@ func (o *Oracle) begin(c *Case) *play {
 	// Every Coraza transaction is one; the engine depends on it, too.
 	tx := o.waf.NewTransactionWithID("differential").(transaction)
 	p := &play{oracle: o, c: c, tx: tx}
-	for _, kv := range o.rules.inputs(c) {
+	for _, kv := range slices.Concat(o.Constants, o.rules.inputs(c)) {
 		tx.Variables().TX().Set(kv[0], []string{kv[1]})
 	}
 	feedRequest(tx, c)
@@ -298,7 +303,9 @@ func (p *play) note(phase int, err error) {
 	}
 	matched := p.tx.MatchedRules()
 	for _, m := range matched[p.seen:] {
-		out.IDs = append(out.IDs, m.Rule().ID())
+		if !slices.Contains(p.oracle.Hidden, m.Rule().ID()) {
+			out.IDs = append(out.IDs, m.Rule().ID())
+		}
 		if speaks(m) {
 			out.Logged = append(out.Logged, logged(m))
 		}
