@@ -38,7 +38,7 @@ Values that the policy redacts are not in it.
   --format F       the format of the traffic; without it each file's content tells
   --host NAME      as for replay
 
-Exit codes: 0 done; 1 not done, or not to the end.`,
+Exit codes: 0 done; 1 not done, or not to the end; 130 interrupted.`,
 	run: runReport,
 }
 

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"tabard/engine"
+	"tabard/internal/cover"
 	"tabard/internal/explain"
 	"tabard/internal/ftw"
 	"tabard/internal/ftw/crs"
@@ -30,6 +31,8 @@ type testBench struct {
 	policies   map[string]loadedPolicy
 	explainers map[string]*explain.Explainer
 	explained  int
+	// collector, for coverage, is told what Coraza does.
+	collector *cover.Collector
 }
 
 // suiteFile is the policy for the tests of its folder.
@@ -179,6 +182,9 @@ func (b *testBench) start(ctx context.Context, key string, p loadedPolicy) (ftw.
 		b.policies = map[string]loadedPolicy{}
 	}
 	b.policies[key] = p
+	if b.collector != nil {
+		return cover.NewRunner(b.collector, p.policy, p.rules)
+	}
 	if b.options.runner == "engine" {
 		e, err := p.engine()
 		return native.Runner{Engine: e}, err

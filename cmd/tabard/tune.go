@@ -42,7 +42,7 @@ says how many those were.
   --format F       the format of the traffic; without it each file's content tells
   --host NAME      as for replay
 
-Exit codes: 0 done; 1 not done, or not to the end.`,
+Exit codes: 0 done; 1 not done, or not to the end; 130 interrupted.`,
 	run: runTune,
 }
 

@@ -92,6 +92,8 @@ type rule struct {
 	values             bool // what matched goes into the key
 	groups             bool // of what matched, the captured groups are enough
 	whole              bool // they are not: a ctl may take targets away
+	// later are the kinds of which links after the first transform values.
+	later bodies.Set
 }
 
 // Compile builds the screener of a rule set. The error says, with the place, why
@@ -356,10 +358,14 @@ func (c *compiler) finish() (*Screener, error) {
 	}
 	builder := literal.NewBuilder(len(s.rules))
 	for i, r := range s.rules {
+		r.later = transformedBy(r.links[1:])
 		r.values = r.values || c.readsCaptures && r.groups
 		r.groups = !r.whole && groupsEnough(r)
 		r.local = c.findLocal(c.table.Rules[r.at], r)
 		c.place(int32(i), r, builder)
+		if !r.found {
+			s.transformed |= transformedBy(r.links)
+		}
 	}
 	for k := range s.kinds {
 		slices.Sort(s.kinds[k].nodes) // a node has a higher number than its parent
@@ -377,6 +383,16 @@ func (c *compiler) finish() (*Screener, error) {
 	s.memo = newMemo(orInt(c.options.MemoBytes, defaultMemoBytes))
 	s.pool = sync.Pool{New: func() any { return s.newExchange() }}
 	return s, nil
+}
+
+// transformedBy are the kinds of which the links transform values.
+func transformedBy(links []*link) (kinds bodies.Set) {
+	for _, l := range links {
+		if len(l.transforms) > 0 {
+			kinds |= l.mask
+		}
+	}
+	return kinds
 }
 
 // groupsEnough says whether the captured groups are all that is handed on: the

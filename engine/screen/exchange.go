@@ -214,14 +214,39 @@ func refusal(before State) Reason {
 
 // Unrepeatable says that Coraza's own verdict on the exchange so far may differ
 // from run to run: see bodies.Parser.Repeated. Its results are neither stored
-// nor to be compared. Rules that transform nothing are not confused, and where a
-// rule keeps the values of a name apart, only those without a name are.
-func (x *Exchange) Unrepeatable() bool {
+// nor to be compared.
+func (x *Exchange) Unrepeatable() bool { return x.chance || x.mixesUp() }
+
+// mixesUp says whether Coraza may take one value of a repeated name for another
+// where it counts: it then looks at one twice and at the other never, so that it
+// can only miss what matches. Where nothing does, nothing is missed; rules that
+// transform nothing mix nothing up.
+func (x *Exchange) mixesUp() bool {
 	repeated := x.parser.Repeated()
-	if x.s.distinct {
+	if x.s.distinct { // kept apart, but for those without a name
 		repeated = x.parser.Nameless()
 	}
-	return x.chance || repeated&x.s.confused != 0
+	if repeated&x.s.transformed != 0 {
+		return true
+	}
+	for _, i := range x.touched {
+		r := x.s.rules[i]
+		if len(x.matched[i]) == 0 {
+			continue
+		}
+		if r.later&repeated != 0 {
+			return true
+		}
+		if len(r.links[0].transforms) == 0 {
+			continue
+		}
+		for _, m := range x.matched[i] {
+			if repeated.Has(x.parser.Elements()[m.element].Kind) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // phase screens what is new and looks up what the rules make of it. In doubt,

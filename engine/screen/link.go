@@ -164,7 +164,6 @@ func (c *compiler) newLink(r *seclang.Rule, i int, phase int) *link {
 	}
 	out.readsCaptures = out.readsCaptures || s.captures
 	if len(out.transforms) > 0 {
-		c.s.confused |= out.mask
 		c.blurred[phase] = c.blurred[phase] || out.mixesNames()
 	}
 	// Such a link captures without matching: what it looks at goes into the key.

@@ -27,11 +27,12 @@ type Screener struct {
 	noMemo    *seclang.Error
 	// staleCaptures: some rule reads what another may have captured.
 	staleCaptures bool
-	// confused are the kinds of which some rule looks at transformed values.
-	confused bodies.Set
 	// distinct: in each phase a rule goes first that keeps Coraza from confusing
 	// the values of a name.
 	distinct bool
+	// transformed are the kinds of which some rule that is asked each time looks
+	// at transformed values.
+	transformed bodies.Set
 	// movesLimit: a rule may change the limit of bodies.
 	movesLimit bool
 	pool       sync.Pool

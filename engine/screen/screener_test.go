@@ -126,7 +126,10 @@ func TestAResultIsGivenAgainOnlyWhereTheRulesCannotTellTheDifference(t *testing.
 			`SecAction "id:2,phase:1,pass,nolog,setvar:tx.a=1"`, get("/?a=y"), get("/?a=x"), RuleCtl},
 		{"never time", `SecRule TIME_HOUR "@ge 0" "id:1,phase:1,pass,nolog"`, get("/"), get("/"), RuleForeign},
 		{"never a rule that scores without logging", `SecRule ARGS:a "@rx ^x" "id:1,phase:1,pass,nolog,setvar:tx.anomaly_score=+1"`, get("/?a=y"), get("/?a=x"), RuleMatches},
-		{"never repeated names, which Coraza mixes up", `SecRule REQUEST_COOKIES "@rx evil" "id:1,phase:1,deny,log,t:lowercase"`, get("/?a=1"), get("/", "Cookie", "a=1;a=2"), RepeatedNames},
+		{"not where a rule matches a repeated name, which Coraza mixes up", `SecRule REQUEST_COOKIES "@rx 1" "id:1,phase:1,pass,nolog,t:lowercase"`, get("/?a=1"), get("/", "Cookie", "a=1;a=2"), RepeatedNames},
+		{"not where a chain looks at repeated names", `SecRule REQUEST_METHOD "@rx GET" "id:1,phase:1,pass,nolog,chain"` + "\n" + `SecRule REQUEST_COOKIES "@rx 1" "t:lowercase"`, get("/?a=1"), get("/", "Cookie", "a=1;a=2"), RepeatedNames},
+		{"a repeated name that nothing matches", `SecRule REQUEST_COOKIES "@rx evil" "id:1,phase:1,deny,log,t:lowercase"`, get("/?a=1"), get("/", "Cookie", "a=1;a=2"), Hit},
+		{"a repeated name that a rule matches as it is", `SecRule REQUEST_COOKIES "@rx 1" "id:1,phase:1,pass,nolog"`, get("/", "Cookie", "a=1;a=3"), get("/", "Cookie", "a=1;a=2"), Hit},
 		{"not behind a constant that every exchange has", "SecAction \"id:1,phase:1,pass,nolog,setvar:tx.level=1\"\n" +
 			"SecRule TX:level \"@lt 2\" \"id:2,phase:1,pass,nolog,skipAfter:END\"\nSecRule ARGS \"@rx ^x\" \"id:3,phase:1,deny,log\"\nSecMarker END",
 			get("/?a=y"), get("/?a=x"), Hit},

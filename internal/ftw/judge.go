@@ -18,6 +18,8 @@ type Seen struct {
 	Status int
 	// Body is the answer's body.
 	Body []byte
+	// Route is the policy's, where the runner can tell.
+	Route string
 	// NoAnswer, when not nil, says why the client got none.
 	NoAnswer error
 }

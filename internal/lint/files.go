@@ -1,7 +1,6 @@
 package lint
 
 import (
-	"errors"
 	"io/fs"
 	"path"
 	"slices"
@@ -40,24 +39,21 @@ func RuleFiles(root fs.FS) (files []string, err error) {
 	return files, err
 }
 
-// Config reads the files of a folder. A mistake that keeps them from being
-// taken apart is an *seclang.Error with its place on the disk.
-func (f Folder) Config() (Config, error) {
+// Config reads the files of a folder. broken are the mistakes that keep some of
+// the text from being read, at their places on the disk; the directives are
+// those that can be.
+func (f Folder) Config() (c Config, broken []*seclang.Error, err error) {
 	around, err := engine.RuleSets(engine.Policy{}, f.Root)
 	if err != nil {
-		return Config{}, err
+		return Config{}, nil, err
 	}
 	var sources []seclang.Source
 	for _, file := range outermost(f.Root, f.Files) {
 		sources = append(sources, include(file))
 	}
-	alone, err := seclang.Load(f.Root, sources)
-	if err != nil {
-		var at *seclang.Error
-		if errors.As(err, &at) {
-			at.Pos = f.place(at.Pos)
-		}
-		return Config{}, err
+	alone, broken := seclang.LoadAll(f.Root, sources)
+	for _, b := range broken {
+		b.Pos = f.place(b.Pos)
 	}
 	ds := alone
 	if !f.Alone && !setsUp(alone) {
@@ -66,20 +62,26 @@ func (f Folder) Config() (Config, error) {
 	return Config{
 		Directives: ds, Known: around[0].Known, Elsewhere: around[0].Directives, Own: IsOwn, Place: f.place,
 		Source: f.Source, FirstID: f.FirstID, LastID: f.LastID,
-	}, nil
+	}, broken, nil
 }
 
-// Findings checks the files.
+// Findings checks the files. When some of the text cannot be read, only what
+// Coraza refuses is told: the rest may follow from that.
 func (f Folder) Findings() ([]report.Finding, error) {
-	c, err := f.Config()
-	var at *seclang.Error
-	switch {
-	case errors.As(err, &at):
-		return []report.Finding{Broken(at)}, nil
-	case err != nil:
+	c, broken, err := f.Config()
+	if err != nil {
 		return nil, err
 	}
-	return Run(c), nil
+	found := Run(c)
+	if len(broken) == 0 {
+		return found, nil
+	}
+	found = slices.DeleteFunc(found, func(f report.Finding) bool { return f.Level != report.Error })
+	for _, b := range broken {
+		found = append(found, Broken(b))
+	}
+	report.Sort(found)
+	return found, nil
 }
 
 func (f Folder) place(at seclang.Position) seclang.Position {

@@ -185,7 +185,7 @@ func (s *server) table(file string) (*seclang.Table, lint.Config, error) {
 	if err != nil {
 		return nil, lint.Config{}, err
 	}
-	c, err := f.Config()
+	c, _, err := f.Config()
 	if err != nil {
 		return nil, lint.Config{}, err
 	}

@@ -47,3 +47,13 @@ func Sentence(kind Kind, name string) (sentence string, ok bool) {
 	sentence, ok = table[kind][strings.ToLower(name)]
 	return sentence, ok
 }
+
+// unset begins the sentences of variables that Coraza has by name only.
+const unset = "never set by Coraza"
+
+// NeverSet says whether a variable is one that Coraza knows and never gives a
+// value.
+func NeverSet(variable string) bool {
+	sentence, _ := Sentence(Variable, variable)
+	return strings.HasPrefix(sentence, unset)
+}

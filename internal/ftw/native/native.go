@@ -30,7 +30,7 @@ func (r Runner) Play(_ context.Context, name string, in ftw.Input) (ftw.Seen, er
 	x := Play(r.Engine, name, m, answer)
 	status, _, body := x.BlockResponse()
 	v := x.End()
-	seen := ftw.Seen{Status: answer.Status, Body: answer.Body}
+	seen := ftw.Seen{Status: answer.Status, Body: answer.Body, Route: v.Route}
 	if v.Action == engine.Block {
 		seen.Status, seen.Body = status, body
 	}
