@@ -44,6 +44,8 @@ type variant struct {
 	inputs []screen.TXVar
 	// uses are the address sets that the route asks.
 	uses []ipUse
+	// check is nil where the route has no schema.
+	check *requestCheck
 }
 
 // Option changes what an Engine takes from its surroundings.
@@ -86,13 +88,17 @@ func New(policy Policy, rules fs.FS, opts ...Option) (*Engine, error) {
 	for _, opt := range opts {
 		opt(e)
 	}
+	checks, err := policy.requestChecks()
+	if err != nil {
+		return nil, err
+	}
 	all := policy.variants()
 	sets, err := e.loadSets(rules)
 	if err != nil {
 		return nil, err
 	}
 	c := compiler{policy: &policy, rules: sharedFS{rules, new(operators.Shared)}, uses: familiesOf(all), sets: map[string]*ruleset{}, warn: e.reports.add, watcher: e.watcher}
-	for _, s := range all {
+	for i, s := range all {
 		set, err := c.compile(s)
 		if err != nil {
 			return nil, err
@@ -101,7 +107,7 @@ func New(policy Policy, rules fs.FS, opts ...Option) (*Engine, error) {
 		if err != nil {
 			return nil, err
 		}
-		e.variants = append(e.variants, variant{settings: s, rules: set, inputs: ruleVariables(s), uses: uses})
+		e.variants = append(e.variants, variant{settings: s, rules: set, inputs: ruleVariables(s), uses: uses, check: checks[i]})
 	}
 	e.sets = sets.all
 	if !e.late {

@@ -24,12 +24,13 @@ const (
 	foundXML       = "tabard_xml"
 	foundMultipart = "tabard_multipart"
 	foundNested    = "tabard_nested"
+	foundSchema    = "tabard_schema"
 	foundUpload    = "tabard_upload_" // and one of upload.Names
 )
 
 // foundNames are the variables that phase 2 may have.
 func foundNames() []string {
-	names := []string{foundCoding, foundJSON, foundGraphQL, foundXML, foundMultipart, foundNested}
+	names := []string{foundCoding, foundJSON, foundGraphQL, foundXML, foundMultipart, foundNested, foundSchema}
 	for _, name := range upload.Names {
 		names = append(names, foundUpload+name)
 	}
@@ -65,6 +66,9 @@ func (x *Exchange) examine() {
 	}
 	if s.graphQL.limits() {
 		x.examineQuery(s.graphQL)
+	}
+	if x.variant.check != nil {
+		x.examineSchema(x.variant.check)
 	}
 	if x.nested.over {
 		x.find(foundNested, "more values inside of values than are inspected")

@@ -120,7 +120,7 @@ func (x *Exchange) RequestHeaders(r Request, end bool) Verdict {
 		x.clientAddr = x.engine.clients.find(x.conn.Peer.Addr(), r.Headers)
 		v, ambiguous := x.engine.route(r)
 		x.variant, x.verdict.Route = v, v.route
-		if ambiguous && x.refuse(ReasonAmbiguousPath, 400) {
+		if ambiguous && x.refuse(ReasonAmbiguousPath, 400) || v.refuse != 0 && x.refuse(ReasonRoute, v.refuse) {
 			return
 		}
 		x.runRequestHeaders()

@@ -66,6 +66,9 @@ type Policy struct {
 	// never reach a log, in any case of letters; Authorization,
 	// Proxy-Authorization, Cookie and Set-Cookie are always among them.
 	Redact []string `yaml:"redact"`
+	// Schemas is a JSON object of schemas by their names, for the schema of
+	// routes. In it {"$ref": "#/Name"} stands for another one.
+	Schemas string `yaml:"schemas"`
 	// Alerts say what somebody should hear of.
 	Alerts Alerts `yaml:"alerts"`
 	// Routes are tried in order; the first one that matches is taken.
@@ -352,6 +355,11 @@ type Route struct {
 	// Methods are request methods, as sent.
 	Methods []string `yaml:"methods"`
 
+	// Refuse is the status, 400 to 599, with which all requests of the route are
+	// refused, such as 404 behind the routes that an API describes.
+	Refuse int `yaml:"refuse"`
+	// Schema says what the requests of the route must look like.
+	Schema *RequestSchema `yaml:"schema"`
 	// Mode replaces Policy.Mode when set.
 	Mode Mode `yaml:"mode"`
 	// Exclusions are added to Policy.CRS.Exclusions.

@@ -44,6 +44,8 @@ type settings struct {
 	uploads      Uploads
 	uploadLimits upload.Limits
 	ownRules     OwnRules
+	schema       *RequestSchema
+	refuse       int
 	jwt          JWT
 	ip           IP
 	ipPath       string // where ip stands in the policy
@@ -125,6 +127,7 @@ func (s *settings) layContent(r Route) {
 		s.uploads = *r.Uploads
 	}
 	s.ownRules = or(r.OwnRules, s.ownRules)
+	s.schema, s.refuse = r.Schema, r.Refuse
 }
 
 func (s settings) withDefaults() settings {
@@ -158,7 +161,7 @@ func (s settings) nested() bool { return isSet(s.requestBody.Nested, true) }
 
 // usesAPI and usesUploads say whether rules/api and rules/upload are needed.
 func (s settings) usesAPI() bool {
-	return len(s.contentTypes)+len(s.charsets)+len(s.accept)+len(s.requestBody.Encodings) > 0 || s.json.Strict || s.graphQL.limits()
+	return len(s.contentTypes)+len(s.charsets)+len(s.accept)+len(s.requestBody.Encodings) > 0 || s.json.Strict || s.graphQL.limits() || s.schema != nil
 }
 
 func (s settings) usesUploads() bool { return s.uploads.Check }

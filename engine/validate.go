@@ -296,6 +296,7 @@ func routesChecks(routes []Route) []check {
 
 func matchChecks(path string, r Route) []check {
 	checks := []check{
+		{r.Refuse != 0 && (r.Refuse < 400 || r.Refuse > 599), path + ".refuse", "must be a status from 400 to 599", ""},
 		{r.Path != "" && !isTemplate(r.Path), path + ".path", "is not a path template: " + strconv.Quote(r.Path), "write it as /orders/{id}"},
 		{r.PathPrefix != "" && !isPlainPath(r.PathPrefix), path + ".path_prefix", "is not a path: " + strconv.Quote(r.PathPrefix), "write it as /api/, without {} and ?"},
 	}

@@ -48,10 +48,10 @@ Exit codes: 0 done; 1 not done.`,
 // explainOptions are the flags.
 type explainOptions struct {
 	policy, profile, format string
-	entry, rule    int
-	near, json     bool
-	rest           []string
-	command        bool // rest is a curl command
+	entry, rule             int
+	near, json              bool
+	rest                    []string
+	command                 bool // rest is a curl command
 }
 
 func parseExplain(args []string) (explainOptions, error) {

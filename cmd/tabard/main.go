@@ -51,6 +51,7 @@ func commands() []command {
 		testCommand,
 		coverCommand,
 		recordCommand,
+		policyCommand,
 		serveCommand,
 		versionCommand,
 		helpCommand(),

@@ -27,6 +27,8 @@ type loadedPolicy struct {
 	text   []byte
 	policy engine.Policy
 	rules  fs.FS
+	// own are the files before the built-in ones.
+	own fs.FS
 }
 
 // loadPolicy reads a policy file. Its directives and address sets are looked
@@ -53,7 +55,8 @@ func loadPolicy(file string, more ...fs.FS) (loadedPolicy, error) {
 		}
 		folders = append(folders, named)
 	}
-	p.rules = rules.Overlay(firstOf(append(more[:len(more):len(more)], folders)))
+	p.own = firstOf(append(more[:len(more):len(more)], folders))
+	p.rules = rules.Overlay(p.own)
 	return p, nil
 }
 

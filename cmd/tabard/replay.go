@@ -47,6 +47,12 @@ input; of a folder all files below it are read but hidden ones; a pattern such a
   --state FILE     keep in FILE how far the run has come; the same command goes on
                    from there, also after Ctrl-C or a crash, and reads what a log
                    has grown by since
+  --beam           judge on the machines of an Apache Beam runner, in shards; the
+                   summary is the same. Paths may be gs:// patterns
+  --beam-args ARGS flags for Beam, such as '--runner=flink --endpoint=host:8099';
+                   without them Prism, a runner on this machine. Workers elsewhere
+                   need --out gs://..., a place that they and this program reach
+  --shard-mb N     about how long a shard is (default 64)
   --engine E       native (default), or wasm: the module that Envoy loads, under
                    wazero
   --screen MODE    on, off or shadow: replaces the policy's setting of the fast path;
@@ -73,6 +79,9 @@ the end; 2 --fail-on; 130 interrupted.`,
 type replayOptions struct {
 	policy, engine, module, failOn, screen, state, profile, by string
 	json                                                       bool
+	beam                                                       bool
+	beamArgs                                                   string
+	shardMB                                                    int64
 	sources                                                    replay.Options
 	paths                                                      []string
 }
@@ -88,6 +97,9 @@ func parseReplay(args []string) (replayOptions, error) {
 	f.StringVar(&o.by, "by", "", "")
 	f.StringVar(&o.failOn, "fail-on", "", "")
 	f.StringVar(&o.state, "state", "", "")
+	f.BoolVar(&o.beam, "beam", false, "")
+	f.StringVar(&o.beamArgs, "beam-args", "", "")
+	f.Int64Var(&o.shardMB, "shard-mb", 64, "")
 	f.BoolVar(&o.json, "json", false, "")
 	f.StringVar(&o.sources.Host, "host", "", "")
 	f.StringVar((*string)(&o.sources.Format), "format", "", "")
@@ -111,7 +123,7 @@ func parseReplay(args []string) (replayOptions, error) {
 	case len(o.paths) == 0:
 		return o, errors.New("nothing to read: name files or folders, or - for standard input")
 	}
-	return o, nil
+	return o, o.checkBeam()
 }
 
 func runReplay(args []string, io stdio) (int, error) {
@@ -127,6 +139,12 @@ func runReplay(args []string, io stdio) (int, error) {
 	if err := errors.Join(policy.setScreen(engine.ScreenMode(o.screen)), policy.setProfile(engine.Profile(o.profile))); err != nil {
 		return exitFail, err
 	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	context.AfterFunc(ctx, stop) // a second signal ends the program at once
+	if o.beam {
+		return o.beamReplay(ctx, policy, io)
+	}
 	traffic, err := replay.Open(o.paths, o.sources)
 	if err != nil {
 		return exitFail, err
@@ -135,9 +153,6 @@ func runReplay(args []string, io stdio) (int, error) {
 	if err != nil {
 		return exitFail, err
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	context.AfterFunc(ctx, stop) // a second signal ends the program at once
 	judges, closeJudges, err := o.judges(ctx, policy)
 	if err != nil {
 		return exitFail, err
@@ -150,10 +165,15 @@ func runReplay(args []string, io stdio) (int, error) {
 	r.bar.finish()
 	r.save()
 	err = errors.Join(err, traffic.Close(), closeJudges())
-	if errors.Is(err, context.Canceled) {
-		err = interrupted{r.state.Summary.Requests}
-	}
 	return r.finish(policy.title(), err)
+}
+
+// beamReplay is the run with --beam.
+func (o replayOptions) beamReplay(ctx context.Context, p loadedPolicy, io stdio) (int, error) {
+	r := replayRun{options: o, io: io, out: bufio.NewWriter(io.out), start: time.Now()}
+	var err error
+	r.state.Summary, err = o.runOnBeam(ctx, p, io.err)
+	return r.finish(p.title(), err)
 }
 
 // begin returns the state that the run begins with: that of an earlier one with
@@ -281,6 +301,9 @@ func (r *replayRun) fail(err error) {
 // finish prints what is done, also after an error, and gives the exit code.
 func (r *replayRun) finish(policy string, err error) (int, error) {
 	s := &r.state.Summary
+	if errors.Is(err, context.Canceled) {
+		err = interrupted{s.Requests}
+	}
 	if !r.options.json {
 		fmt.Fprintf(r.out, "policy: %s\nengine: %s\n\n", policy, r.options.engine)
 		r.fail(s.Write(r.out))

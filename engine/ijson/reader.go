@@ -68,6 +68,7 @@ type reader struct {
 	maxDepth int
 	path     []byte
 	leaf     Leaf
+	tree     *builder // nil unless the values are wanted
 	// names holds the members of all objects; nil when nobody asks. A map with
 	// Go's random seed, so that a client cannot make it slow.
 	names   map[name]struct{}
@@ -141,8 +142,8 @@ func (r *reader) value() bool {
 		return r.nested(r.elements)
 	case c == '"':
 		text, ok := r.text()
-		if ok && r.leaf != nil {
-			r.leaf(r.path, '"', text)
+		if ok {
+			r.give('"', text)
 		}
 		return ok
 	case c == '-' || isDigit(c):
@@ -155,10 +156,18 @@ func (r *reader) value() bool {
 		}
 		return r.fail(Invalid)
 	}
-	if r.leaf != nil {
-		r.leaf(r.path, r.in[start], r.in[start:r.pos])
-	}
+	r.give(r.in[start], r.in[start:r.pos])
 	return true
+}
+
+// give hands a scalar on to whoever asks for it.
+func (r *reader) give(kind byte, text string) {
+	if r.leaf != nil {
+		r.leaf(r.path, kind, text)
+	}
+	if r.tree != nil {
+		r.tree.scalar(kind, text)
+	}
 }
 
 func (r *reader) word(w string) bool {
@@ -176,7 +185,13 @@ func (r *reader) nested(inside func() bool) bool {
 		return r.fail(TooDeep)
 	}
 	at := len(r.path)
+	if r.tree != nil {
+		r.tree.begin(r.in[r.pos-1])
+	}
 	ok := inside()
+	if ok && r.tree != nil {
+		r.tree.end()
+	}
 	r.path, r.depth = r.path[:at], r.depth-1
 	return ok
 }
@@ -217,6 +232,9 @@ func (r *reader) members() bool {
 			return false
 		}
 		r.path = append(append(r.path[:at], '.'), key...)
+		if r.tree != nil {
+			r.tree.names = append(r.tree.names, key)
+		}
 		if r.blanks(); !r.take(':') {
 			return r.fail(Invalid)
 		}
