@@ -73,7 +73,7 @@ func hostileTraffic(t *testing.T) string {
 // page makes the report on traffic and returns its URL.
 func page(t *testing.T, traffic string) string {
 	t.Helper()
-	out, err := exec.Command(program(t), "report", traffic).Output()
+	out, err := exec.Command(program(t), "report", "--profile", "crs", traffic).Output()
 	require.NoError(t, err)
 	file := filepath.Join(t.TempDir(), "report.html")
 	require.NoError(t, os.WriteFile(file, out, 0o644))
@@ -90,7 +90,7 @@ func TestAReportInABrowserIsTextAndSearchable(t *testing.T) {
 
 	dom = browse(t, "--dump-dom", url+"#q=find-me+942100&open")
 	require.Equal(t, 1, strings.Count(dom, `<tr class="entry">`), "a search in the link leaves what was found")
-	require.Contains(t, dom, "Blocked in phase 2 with status 403. Anomaly score 10.", "and the entry is explained")
+	require.Contains(t, dom, "Blocked in phase 2 with status 403. Anomaly score 5.", "and the entry is explained")
 	require.Contains(t, dom, "SQL Injection Attack Detected via libinjection")
 	require.Contains(t, dom, `<span class="value">ARGS:q</span>`)
 

@@ -442,6 +442,8 @@ func (x *Exchange) match(m types.MatchedRule) Match {
 		}
 		out.Target = target(data)
 		out.Value = data.Value()
+		// Of a rule without msg Coraza keeps logdata here only.
+		out.Data = or(out.Data, data.Data())
 		break
 	}
 	x.describeToken(&out)

@@ -136,7 +136,7 @@ func screenOptions(files fs.FS, tokens []tokenName) screen.Options {
 	for _, t := range tokens {
 		inputs = append(inputs, t.name)
 	}
-	return screen.Options{Files: files, Operators: operators.Plain(files), Inputs: inputs}
+	return screen.Options{Files: files, Operators: operators.Plain(files), Distinct: operators.DistinctNames, Inputs: inputs}
 }
 
 // compileScreener builds the screener of a rule set; a set that it cannot

@@ -33,6 +33,7 @@ A request with a label other than benign, harmless, good, clean or ham (NDJSON,
 says how many those were.
 
   --policy FILE    the policy to tune, as for replay
+  --profile P      api or crs: replaces the policy's profile; crs is plain CRS
   --target P       the part of the harmless requests, in percent, that may stay
                    blocked (default 1)
   --output O       text (default) or json
@@ -48,11 +49,11 @@ Exit codes: 0 done; 1 not done, or not to the end; 130 interrupted.`,
 
 // tuneOptions are the flags.
 type tuneOptions struct {
-	policy, output, write string
-	target                float64
-	firstID               int
-	sources               replay.Options
-	paths                 []string
+	policy, profile, output, write string
+	target                         float64
+	firstID                        int
+	sources                        replay.Options
+	paths                          []string
 }
 
 // maxOwnID: CRS reserves the ids from 100,000 on for itself and others.
@@ -62,6 +63,7 @@ func parseTune(args []string) (tuneOptions, error) {
 	var o tuneOptions
 	f := newFlags("tune")
 	f.StringVar(&o.policy, "policy", "", "")
+	f.StringVar(&o.profile, "profile", "", "")
 	f.StringVar(&o.output, "output", "text", "")
 	f.StringVar(&o.write, "write", "", "")
 	f.Float64Var(&o.target, "target", 1, "")
@@ -90,7 +92,7 @@ func runTune(args []string, io stdio) (int, error) {
 	if err != nil {
 		return exitFail, err
 	}
-	policy, err := loadPolicy(o.policy)
+	policy, err := loadWithProfile(o.policy, o.profile)
 	if err != nil {
 		return exitFail, err
 	}
