@@ -180,7 +180,7 @@ func TestReplayPrintsWhatIsDoneWhenInterrupted(t *testing.T) {
 	_, err = io.WriteString(feed, `{"id":"a","method":"GET","path":"/","headers":[["Host","h"]]}`+"\n")
 	require.NoError(t, err)
 	require.Equal(t, "a", p.wait(p.stdout, `"id":"(a)"`), "a line that is done is written, though the input goes on")
-	require.Equal(t, 1, p.stop(os.Interrupt))
+	require.Equal(t, 130, p.stop(os.Interrupt), "its own exit code")
 	require.Contains(t, p.stderr.String(), "tabard replay: interrupted; requests done: 1\n")
 }
 

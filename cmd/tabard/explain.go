@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -25,8 +24,8 @@ Gives the verdict on one request and what made it: the score by rule and, for ea
 rule that matched, its place, the value as it came, what each transformation made
 of it, and the part that matched underlined. Nothing is sent anywhere.
 
-FILE holds a raw HTTP request, an HTTP archive (HAR), NDJSON, an access log or a
-curl command; "-" is standard input. A command behind "--" is read as it stands.
+FILE holds a raw HTTP request, a curl command, an HTTP archive (HAR), an audit log
+or whatever else tabard replay reads; "-" is standard input. A command behind "--" is read as it stands.
 
   --policy FILE    the policy, as for replay. Without it: CRS at paranoia level 1,
                    blocking
@@ -37,7 +36,7 @@ curl command; "-" is standard input. A command behind "--" is read as it stands.
   --near           also list rules that nearly matched: chains of which a later link
                    did not, and patterns the greater part of which did
   --json           one JSON object for programs
-  --format F       har, ndjson, log, http or curl; without it the content tells
+  --format F       one of tabard replay's formats; without it the content tells
 
 Values are shown as rules saw them, secrets included.
 Exit codes: 0 done; 1 not done.`,
@@ -126,19 +125,18 @@ func (o explainOptions) text(x explain.Explanation) (string, error) {
 	return text, nil
 }
 
-// maxCommandBytes is how much of a file may be a curl command: browsers copy
-// bodies into it, and a shell takes no longer argument.
-const maxCommandBytes = 2 << 20
-
 // read gives the request to explain.
 func (o explainOptions) read(in io.Reader) (replay.Entry, error) {
 	if o.command {
-		return curl.FromArgs(o.rest)
+		request, err := curl.FromArgs(o.rest)
+		e := replay.FromCurl(request)
+		e.ID = "curl"
+		return e, err
 	}
 	return readEntry(o.rest[0], in, o.format, o.entry)
 }
 
-// readEntry gives the n-th request of a file, which may be a curl command.
+// readEntry gives the n-th request of a file.
 func readEntry(path string, in io.Reader, format string, n int) (replay.Entry, error) {
 	if path != "-" {
 		f, err := os.Open(path)
@@ -148,26 +146,19 @@ func readEntry(path string, in io.Reader, format string, n int) (replay.Entry, e
 		defer f.Close() // it is only read
 		in = f
 	}
-	start := make([]byte, maxCommandBytes)
-	size, err := io.ReadFull(in, start)
-	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
-		return replay.Entry{}, fmt.Errorf("%s: %w", path, err)
-	}
-	start = start[:size]
-	if format == "curl" || format == "" && curl.IsCommand(string(start)) {
-		return curl.Parse(string(start))
-	}
-	r, err := replay.NewReader(io.MultiReader(bytes.NewReader(start), in), path, replay.Options{Format: replay.Format(format)})
+	r, err := replay.NewReader(in, path, replay.Options{Format: replay.Format(format)})
 	if err != nil {
 		return replay.Entry{}, fmt.Errorf("%s: %w", path, err)
 	}
 	for i := 1; ; i++ {
-		e, err := r.Next()
+		record, err := r.Next()
 		switch {
 		case errors.Is(err, io.EOF):
-			return e, fmt.Errorf("%s has no entry %d: it holds %d", path, n, i-1)
+			return replay.Entry{}, fmt.Errorf("%s has no entry %d: it holds %d", path, n, i-1)
+		case i == n && err == nil:
+			return record.Entry()
 		case i == n:
-			return e, err
+			return replay.Entry{}, err
 		}
 	}
 }

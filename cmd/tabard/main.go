@@ -18,6 +18,8 @@ const (
 	exitOK   = 0
 	exitFail = 1 // it could not run, or not to its end
 	exitHit  = 2 // --fail-on found what it was to find, or a test failed
+	// exitInterrupted is what shells give for a program that Ctrl-C has ended.
+	exitInterrupted = 130
 )
 
 // stdio is where a command reads and writes.
@@ -39,6 +41,7 @@ func commands() []command {
 		replayCommand,
 		diffCommand,
 		reportCommand,
+		checkCommand,
 		explainCommand,
 		testCommand,
 		serveCommand,
@@ -68,9 +71,21 @@ func run(args []string, io stdio) int {
 		code = exitOK
 	}
 	if err != nil {
-		return fail(io, "tabard "+c.name, err)
+		code = fail(io, "tabard "+c.name, err)
+	}
+	var stopped interrupted
+	if errors.As(err, &stopped) {
+		code = exitInterrupted
 	}
 	return code
+}
+
+// interrupted is the error of a command that was stopped with its work half
+// done, after it has printed what it has.
+type interrupted struct{ requests int }
+
+func (i interrupted) Error() string {
+	return fmt.Sprintf("interrupted; requests done: %d", i.requests)
 }
 
 // fail prints an error as one line.

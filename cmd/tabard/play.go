@@ -45,7 +45,7 @@ func (p *player) play(paths []string, judges []replay.Judge, add func(replay.Res
 	err = errors.Join(err, traffic.Close())
 	switch {
 	case errors.Is(err, context.Canceled):
-		return fmt.Errorf("interrupted; requests done: %d", p.summary.Requests)
+		return interrupted{p.summary.Requests}
 	case err != nil:
 		return err
 	case p.summary.Failed > 0:

@@ -3,12 +3,15 @@ package main
 import (
 	"bufio"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
 	"os/signal"
 	"runtime"
+	"runtime/debug"
 	"slices"
 	"syscall"
 	"time"
@@ -24,7 +27,8 @@ var replayCommand = command{
 
 Gives the verdicts that a policy would have given to recorded traffic, and a
 summary by verdict, rule and route. Nothing is sent anywhere. "-" is standard
-input; of a folder all files below it are read but hidden ones; gzip is undone.
+input; of a folder all files below it are read but hidden ones; a pattern such as
+'logs/*.gz' is what it matches; gzip and zstd are undone.
 
   --policy FILE    the policy; files that it names are looked for beside it, then
                    below the folder that TABARD_RULES names, then among the
@@ -33,9 +37,12 @@ input; of a folder all files below it are read but hidden ones; gzip is undone.
                    summary: id, verdict, status, phase, score, rules, screen
   --fail-on V      exit with 2 when a request got the verdict V: block, or detect
                    for both detect and block
-  --format F       har, ndjson, log or http; without it each file's content tells
+  --format F       one of the formats below; without it each file's content tells
   --host NAME      the Host header of requests whose source cannot know it, such
                    as a log's (default ` + replay.DefaultHost + `)
+  --state FILE     keep in FILE how far the run has come; the same command goes on
+                   from there, also after Ctrl-C or a crash, and reads what a log
+                   has grown by since
   --engine E       native (default), or wasm: the module that Envoy loads, under
                    wazero
   --screen MODE    on, off or shadow: replaces the policy's setting of the fast path;
@@ -44,27 +51,25 @@ input; of a folder all files below it are read but hidden ones; gzip is undone.
                    program)
 
 Formats:
-  har     HTTP Archive 1.1 and 1.2, as browsers export it
-  ndjson  one JSON object a line: id, method, path, headers [["name","value"],...],
-          body_b64, and when known client_ip, scheme, time (RFC 3339), label,
-          response {status, headers, body_b64}. A header's code points up to U+00FF
-          are bytes (Latin-1)
-  log     access logs of nginx and Apache, common or combined. A log knows few
-          headers and no body: its requests get a Host, and a POST, PUT or PATCH
-          a Content-Length of 0, and the summary says what was not known
-  http    raw HTTP/1.x requests, one behind the other, as they were sent
+` + replay.FormatHelp() + `
+An ndjson entry has id, method, path, headers [["name","value"],...], body_b64,
+and when known client_ip, scheme, time (RFC 3339), label, response {status,
+headers, body_b64}. A header's code points up to U+00FF are bytes (Latin-1). What
+a log does not keep is put in where every client sends it: a Host, and for a
+POST, PUT or PATCH a Content-Length of 0; the summary says what was not known.
 
 An entry that is broken is reported with its place and counted, and the rest is
-read. Exit codes: 0 done; 1 not done, or not to the end; 2 --fail-on.`,
+read. Ctrl-C prints what is done so far. Exit codes: 0 done; 1 not done, or not to
+the end; 2 --fail-on; 130 interrupted.`,
 	run: runReplay,
 }
 
 // replayOptions are the flags.
 type replayOptions struct {
-	policy, engine, module, failOn, screen string
-	json                                   bool
-	sources                                replay.Options
-	paths                                  []string
+	policy, engine, module, failOn, screen, state string
+	json                                          bool
+	sources                                       replay.Options
+	paths                                         []string
 }
 
 func parseReplay(args []string) (replayOptions, error) {
@@ -75,6 +80,7 @@ func parseReplay(args []string) (replayOptions, error) {
 	f.StringVar(&o.module, "module", "", "")
 	f.StringVar(&o.screen, "screen", "", "")
 	f.StringVar(&o.failOn, "fail-on", "", "")
+	f.StringVar(&o.state, "state", "", "")
 	f.BoolVar(&o.json, "json", false, "")
 	f.StringVar(&o.sources.Host, "host", "", "")
 	f.StringVar((*string)(&o.sources.Format), "format", "", "")
@@ -112,6 +118,10 @@ func runReplay(args []string, io stdio) (int, error) {
 	if err != nil {
 		return exitFail, err
 	}
+	state, err := o.begin(policy, traffic)
+	if err != nil {
+		return exitFail, err
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	context.AfterFunc(ctx, stop) // a second signal ends the program at once
@@ -119,17 +129,33 @@ func runReplay(args []string, io stdio) (int, error) {
 	if err != nil {
 		return exitFail, err
 	}
-	r := replayRun{options: o, io: io, out: bufio.NewWriter(io.out), start: time.Now()}
+	r := replayRun{options: o, io: io, out: bufio.NewWriter(io.out), start: time.Now(), saved: time.Now(), state: state, before: state.Summary.Requests}
 	if !o.json || !isTerminal(io.out) {
 		r.bar = newProgress(io.err, traffic)
 	}
 	err = replay.Run(ctx, traffic.Next, judges, r.add, func() { r.fail(r.out.Flush()) })
 	r.bar.finish()
+	r.save()
 	err = errors.Join(err, traffic.Close(), closeJudges())
 	if errors.Is(err, context.Canceled) {
-		err = fmt.Errorf("interrupted; requests done: %d", r.summary.Requests)
+		err = interrupted{r.state.Summary.Requests}
 	}
 	return r.finish(policy.name, err)
+}
+
+// begin returns the state that the run begins with: that of an earlier one with
+// --state.
+func (o replayOptions) begin(p loadedPolicy, t *replay.Traffic) (replay.State, error) {
+	if o.state == "" {
+		return replay.State{}, nil
+	}
+	version, _ := debug.ReadBuildInfo()
+	run := sha256.Sum256(fmt.Appendf(nil, "%s\n%s\n%s\n%v\n%v\n%s", p.text, o.engine, o.screen, o.sources.Format, o.sources.Host, version))
+	s, err := replay.NewState(hex.EncodeToString(run[:]), t)
+	if err == nil {
+		err = s.Resume(o.state, t)
+	}
+	return s, err
 }
 
 // judges returns one judge a core and what ends them.
@@ -159,9 +185,27 @@ type replayRun struct {
 	out     *bufio.Writer
 	bar     *progress
 	start   time.Time
-	summary replay.Summary
+	saved   time.Time
+	before  int // requests that an earlier run has done
+	state   replay.State
 	reports int
 	err     error // of writing
+}
+
+// saveEvery is how often the state is written: a crash costs as much work.
+const saveEvery = 5 * time.Second
+
+// saveLook is after how many results the clock is looked at.
+const saveLook = 256
+
+// save writes the state, behind the output that it counts.
+func (r *replayRun) save() {
+	if r.options.state == "" || r.err != nil {
+		return
+	}
+	r.saved = time.Now()
+	r.fail(r.out.Flush())
+	r.fail(r.state.Save(r.options.state))
 }
 
 // verdictLine is one line of --json. Its keys are a contract.
@@ -177,8 +221,11 @@ type verdictLine struct {
 
 // add takes in one result.
 func (r *replayRun) add(result replay.Result) error {
-	r.summary.Add(result)
+	r.state.Add(result)
 	r.bar.update()
+	if s := &r.state.Summary; r.options.state != "" && (s.Requests+s.Broken)%saveLook == 0 && time.Since(r.saved) > saveEvery {
+		defer r.save()
+	}
 	if result.Err != nil {
 		r.report(result.Err)
 		return r.err
@@ -220,14 +267,18 @@ func (r *replayRun) fail(err error) {
 
 // finish prints what is done, also after an error, and gives the exit code.
 func (r *replayRun) finish(policy string, err error) (int, error) {
-	s := &r.summary
+	s := &r.state.Summary
 	if !r.options.json {
 		fmt.Fprintf(r.out, "policy: %s\nengine: %s\n\n", policy, r.options.engine)
 		r.fail(s.Write(r.out))
 	}
 	r.fail(r.out.Flush())
 	seconds := time.Since(r.start).Seconds()
-	fmt.Fprintf(r.io.err, "requests: %d in %.1f s, %.0f a second; broken entries: %d\n", s.Requests, seconds, float64(s.Requests)/seconds, s.Broken)
+	done := s.Requests - r.before
+	if r.before > 0 {
+		fmt.Fprintf(r.io.err, "requests that an earlier run has done: %d\n", r.before)
+	}
+	fmt.Fprintf(r.io.err, "requests: %d in %.1f s, %.0f a second; broken entries: %d\n", done, seconds, float64(done)/seconds, s.Broken)
 	hits := s.Count(engine.Block)
 	if r.options.failOn == "detect" {
 		hits += s.Count(engine.Detect)

@@ -69,22 +69,25 @@ func (b *builder) unknownDirective(d *Directive) {
 // called all over and not inlined: Envoy compiles every byte of the filter.
 //
 //go:noinline
-func (b *builder) fail(off int, msg, hint string) {
-	b.errs = append(b.errs, &Error{Pos: b.at.place(off), Msg: msg, Hint: hint})
+func (b *builder) fail(off int, msg, hint string) { b.failAs(Refused, off, msg, hint) }
+
+//go:noinline
+func (b *builder) failAs(kind Kind, off int, msg, hint string) {
+	b.errs = append(b.errs, &Error{kind, b.at.place(off), msg, hint})
 }
 
 // warn notes what Coraza accepts and does not do.
 //
 //go:noinline
-func (b *builder) warn(off int, msg, hint string) {
-	b.warnAt(b.at.place(off), msg, hint)
+func (b *builder) warn(kind Kind, off int, msg, hint string) {
+	b.warnAt(kind, b.at.place(off), msg, hint)
 }
 
 // warnAt is warn for a place in any directive.
 //
 //go:noinline
-func (b *builder) warnAt(pos Position, msg, hint string) {
-	b.table.Warnings = append(b.table.Warnings, &Error{Pos: pos, Msg: msg, Hint: hint})
+func (b *builder) warnAt(kind Kind, pos Position, msg, hint string) {
+	b.table.Warnings = append(b.table.Warnings, &Error{kind, pos, msg, hint})
 }
 
 // rule reads a SecRule or SecAction.
@@ -152,11 +155,11 @@ func (b *builder) checkID(r *Rule) {
 				return // it has one, which was reported
 			}
 		}
-		b.fail(0, r.Directive.Name+" has no id", `write "id:N,..." with a number that no other rule has`)
+		b.failAs(NoID, 0, r.Directive.Name+" has no id", `write "id:N,..." with a number that no other rule has`)
 		return
 	}
 	if other := b.find(r.ID); other != nil {
-		b.fail(0, "the id "+strconv.Itoa(r.ID)+" is taken", "by the rule at "+other.Directive.Pos.String())
+		b.failAs(TakenID, 0, "the id "+strconv.Itoa(r.ID)+" is taken", "by the rule at "+other.Directive.Pos.String())
 	}
 }
 
@@ -252,7 +255,7 @@ func (b *builder) dataset(d *Directive) {
 		}
 	}
 	if _, seen := b.table.Datasets[name]; seen {
-		b.warn(d.argsOff, "SecDataset "+quote(name)+" is overwritten here", "")
+		b.warn(Overwritten, d.argsOff, "SecDataset "+quote(name)+" is overwritten here", "")
 	}
 	b.table.Datasets[name] = entries
 }

@@ -101,3 +101,27 @@ func newDirective(file, dir, raw string, pieces []piece, endLine int) Directive 
 	d.Args = args
 	return d
 }
+
+// Word is an action as it is written in a rule.
+type Word struct {
+	// Name is as written, Arg without the quotes around it.
+	Name, Arg   string
+	Pos, ArgPos Position
+}
+
+// Words gives the actions of a SecRule or SecAction as written, metadata and
+// repetitions included. Other directives have none.
+func (d Directive) Words() []Word {
+	if !d.is("secrule") && !d.is("secaction") {
+		return nil
+	}
+	parts, err := d.parts()
+	if err != nil || parts.actions.text == "" {
+		return nil
+	}
+	var out []Word
+	for _, a := range cutActions(parts.actions) {
+		out = append(out, Word{a.name.text, a.arg.text, d.place(a.name.off), d.place(a.arg.off)})
+	}
+	return out
+}

@@ -103,7 +103,7 @@ func (l *loader) match(d *Directive, at Position) ([]string, *Error) {
 	if len(files) > 0 {
 		return files, nil
 	}
-	e := &Error{Pos: at, Msg: "Include " + quote(arg) + " matches no file"}
+	e := &Error{Kind: NoFile, Pos: at, Msg: "Include " + quote(arg) + " matches no file"}
 	if beside := path.Join(d.Dir, arg); d.Dir != "" {
 		if files, _ := fs.Glob(l.fsys, beside); len(files) > 0 {
 			e.Hint = "a pattern starts at the root of the rules: did you mean " + quote(beside) + "?"
@@ -133,12 +133,12 @@ func (l *loader) file(name, written string, at Position) *Error {
 // folder has a name like it.
 func (l *loader) unreadable(name, written string, at Position, err error) *Error {
 	if info, statErr := fs.Stat(l.fsys, name); statErr == nil && info.IsDir() {
-		return &Error{Pos: at, Msg: "Include " + quote(written) + " names a folder", Hint: didYouMean(name + "/*.conf")}
+		return &Error{Kind: NoFile, Pos: at, Msg: "Include " + quote(written) + " names a folder", Hint: didYouMean(name + "/*.conf")}
 	}
 	if !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, fs.ErrInvalid) {
 		return &Error{Pos: at, Msg: "Include " + quote(written) + ": " + err.Error()}
 	}
-	e := &Error{Pos: at, Msg: "Include " + quote(written) + " matches no file"}
+	e := &Error{Kind: NoFile, Pos: at, Msg: "Include " + quote(written) + " matches no file"}
 	e.Hint = didYouMean(nearestFile(l.fsys, name))
 	return e
 }

@@ -104,7 +104,7 @@ func ignore(*builder, *Directive) {}
 
 // noEffect is for directives that Coraza takes and does nothing with.
 func noEffect(b *builder, d *Directive) {
-	b.warn(0, d.Name+" has no effect in Coraza", "")
+	b.warn(NoEffect, 0, d.Name+" has no effect in Coraza", "")
 }
 
 // refused is for directives that Coraza knows and always fails on.

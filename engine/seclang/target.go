@@ -193,11 +193,11 @@ func (b *builder) warnTarget(base int, t rawTarget, v VariableInfo, key string) 
 	at := base + t.keyOff
 	switch {
 	case t.open:
-		b.warn(at, "the pattern is never closed, Coraza drops its last letter and takes in what follows", "end it with /")
+		b.warn(MisreadSelector, at, "the pattern is never closed, Coraza drops its last letter and takes in what follows", "end it with /")
 	case t.form == patternSelector && !v.Selectable:
-		b.warn(at, v.Name+" has no keys, so that nothing matches", "write "+v.Name+" alone")
+		b.warn(MisreadSelector, at, v.Name+" has no keys, so that nothing matches", "write "+v.Name+" alone")
 	case t.form == keySelector && t.quoted:
-		b.warn(at, "the quotes belong to the key here", "write the key without quotes")
+		b.warn(MisreadSelector, at, "the quotes belong to the key here", "write the key without quotes")
 	}
 	if isPattern, pattern := patternOf(key); isPattern && (!v.MindsCase || t.negated) {
 		b.warnPatternCase(at, pattern, !v.MindsCase)
@@ -211,14 +211,14 @@ func (b *builder) warnPatternCase(at int, pattern string, lowered bool) {
 	for i := 0; i < len(pattern); i++ {
 		if pattern[i] != '\\' || i+1 == len(pattern) {
 			if c := pattern[i]; !lowered && 'A' <= c && c <= 'Z' && !strings.Contains(pattern, "(?i") {
-				b.warn(at, "an exception sees keys in lower case, which capital letters never match", "write it in lower case")
+				b.warn(MisreadSelector, at, "an exception sees keys in lower case, which capital letters never match", "write it in lower case")
 				return
 			}
 			continue
 		}
 		i++
 		if c := pattern[i]; lowered && 'A' <= c && c <= 'Z' {
-			b.warn(at, "Coraza lowers this pattern, so that \\"+string(c)+" becomes \\"+strings.ToLower(string(c)), "write a class such as [^0-9]")
+			b.warn(MisreadSelector, at, "Coraza lowers this pattern, so that \\"+string(c)+" becomes \\"+strings.ToLower(string(c)), "write a class such as [^0-9]")
 			return
 		}
 	}

@@ -68,7 +68,7 @@ func (b *builder) removeByID(d *Directive) {
 			b.remove(func(x *Rule) bool { return r.has(x.ID) })
 		}
 		if len(b.table.Rules) == before {
-			b.warn(s.off, d.Name+" "+s.text+" removes nothing", b.ruleHint(r.from))
+			b.warn(RemovesNothing, s.off, d.Name+" "+s.text+" removes nothing", b.ruleHint(r.from))
 		}
 	}
 }
@@ -86,7 +86,7 @@ func (b *builder) removeByTag(d *Directive) {
 	before := len(b.table.Rules)
 	b.remove(func(r *Rule) bool { return slices.Contains(r.Tags, d.Args) })
 	if len(b.table.Rules) == before {
-		b.warn(d.argsOff, d.Name+" "+quote(d.Args)+" removes nothing", b.tagHint(d.Args))
+		b.warn(RemovesNothing, d.argsOff, d.Name+" "+quote(d.Args)+" removes nothing", b.tagHint(d.Args))
 	}
 }
 
@@ -106,7 +106,7 @@ func (b *builder) removeByMsg(d *Directive) {
 	before := len(b.table.Rules)
 	b.remove(func(r *Rule) bool { return r.Msg == d.Args })
 	if len(b.table.Rules) == before {
-		b.warn(d.argsOff, d.Name+" "+quote(d.Args)+" removes nothing", "")
+		b.warn(RemovesNothing, d.argsOff, d.Name+" "+quote(d.Args)+" removes nothing", "")
 	}
 }
 
@@ -138,7 +138,7 @@ func (b *builder) byID(d *Directive, update func(rules []*Rule, what span)) {
 			return
 		}
 		if i+1 < last {
-			b.warn(fields[i+1].off, "Coraza ignores what follows the first single id", "write one "+d.Name+" for each rule")
+			b.warn(IgnoredText, fields[i+1].off, "Coraza ignores what follows the first single id", "write one "+d.Name+" for each rule")
 		}
 		update([]*Rule{x}, trimQuotes(fields[last]))
 		return
@@ -154,7 +154,7 @@ func (b *builder) rulesIn(r idRange) []*Rule {
 		}
 	}
 	if len(out) == 0 {
-		b.warn(r.text.off, "no rule of "+r.text.text+" stands before this directive", "")
+		b.warn(RemovesNothing, r.text.off, "no rule of "+r.text.text+" stands before this directive", "")
 	}
 	return out
 }
@@ -201,7 +201,7 @@ func (b *builder) updateTargetByTag(d *Directive) {
 		}
 	}
 	if len(rules) == 0 {
-		b.warn(tag.off, "no rule before this directive has the tag "+quote(tag.text), b.tagHint(tag.text))
+		b.warn(RemovesNothing, tag.off, "no rule before this directive has the tag "+quote(tag.text), b.tagHint(tag.text))
 	}
 	b.updateTargets(rules, trimQuotes(fields[1]))
 }

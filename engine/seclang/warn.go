@@ -8,15 +8,15 @@ import (
 // warnActions notes what is odd about a rule's list of actions.
 func (b *builder) warnActions(list span, r *Rule) {
 	if off, open := openQuote(list.text); open {
-		b.warn(list.off+off, "this single quote is never closed, so that the actions after it belong to the argument", "")
+		b.warn(OpenQuote, list.off+off, "this single quote is never closed, so that the actions after it belong to the argument", "")
 	}
 	for _, a := range r.Actions {
 		switch a.Name {
 		case "initcol", "expirevar", "exec":
-			b.warnAt(a.Pos, "action "+a.Name+" has no effect in Coraza", "")
+			b.warnAt(NoEffect, a.Pos, "action "+a.Name+" has no effect in Coraza", "")
 		case "block":
 			if !setsVariable(r) {
-				b.warnAt(a.Pos, "action block does nothing: its phase has no SecDefaultAction before this rule", "write deny")
+				b.warnAt(DeadBlock, a.Pos, "action block does nothing: its phase has no SecDefaultAction before this rule", "write deny")
 			}
 		case "ctl":
 			b.warnCtl(a)
@@ -53,9 +53,9 @@ func (b *builder) warnCtl(a Action) {
 	}
 	switch option := a.Ctl.Option; {
 	case option == "hashEngine", option == "hashEnforcement":
-		b.warnAt(a.ArgPos, "ctl:"+option+" has no effect in Coraza", "")
+		b.warnAt(NoEffect, a.ArgPos, "ctl:"+option+" has no effect in Coraza", "")
 	case strings.HasPrefix(option, "ruleRemoveTarget") && a.Ctl.Variable == "":
-		b.warnAt(a.ArgPos, "ctl:"+option+" names no variable that Coraza knows, so that it removes nothing", "write ctl:"+option+"=ID;VARIABLE:key")
+		b.warnAt(RemovesNothing, a.ArgPos, "ctl:"+option+" names no variable that Coraza knows, so that it removes nothing", "write ctl:"+option+"=ID;VARIABLE:key")
 	}
 }
 
@@ -63,12 +63,12 @@ func (b *builder) warnCtl(a Action) {
 func (b *builder) warnOperator(op *Operator, argOff int) {
 	switch op.Name {
 	case "geoLookup":
-		b.warnAt(op.Pos, "@geoLookup always matches: Coraza has no database behind it", "")
+		b.warnAt(AlwaysMatches, op.Pos, "@geoLookup always matches: Coraza has no database behind it", "")
 	case "inspectFile", "rbl", "validateSchema":
-		b.warnAt(op.Pos, "@"+op.Name+" always matches in the WebAssembly filter", "")
+		b.warnAt(AlwaysMatches, op.Pos, "@"+op.Name+" always matches in the WebAssembly filter", "")
 	case "validateByteRange":
 		if op.Arg == "" {
-			b.warnAt(op.Pos, "@validateByteRange without a range always matches", "write 32-126")
+			b.warnAt(AlwaysMatches, op.Pos, "@validateByteRange without a range always matches", "write 32-126")
 		}
 	case "ipMatch":
 		b.warnAddresses(op.Arg, argOff)
@@ -89,7 +89,7 @@ func (b *builder) warnAddresses(list string, off int) {
 		if entry == "" || isNetwork(entry) {
 			continue
 		}
-		b.warn(at, "@ipMatch leaves out "+quote(entry)+", which is no address and no network", "")
+		b.warn(BadAddress, at, "@ipMatch leaves out "+quote(entry)+", which is no address and no network", "")
 	}
 }
 
@@ -116,13 +116,13 @@ func (b *builder) warnFlow() {
 			continue
 		}
 		if r.last().HasChain {
-			b.warnAt(r.Directive.Pos, "the chain of this rule has no next link", "remove the action chain")
+			b.warnAt(OpenChain, r.Directive.Pos, "the chain of this rule has no next link", "remove the action chain")
 		}
 		for _, l := range append([]*Link{&r.Link}, r.Chain...) {
 			b.warnCounts(l)
 		}
 		if r.SkipAfter != "" && !markers[r.SkipAfter] {
-			b.warnAt(r.Directive.Pos, "no SecMarker "+quote(r.SkipAfter)+" follows, so that all rules after this one are skipped", didYouMean(nearest(r.SkipAfter, names)))
+			b.warnAt(SkipNowhere, r.Directive.Pos, "no SecMarker "+quote(r.SkipAfter)+" follows, so that all rules after this one are skipped", didYouMean(nearest(r.SkipAfter, names)))
 		}
 	}
 }
@@ -133,7 +133,7 @@ func (b *builder) warnFlow() {
 func (b *builder) warnCounts(l *Link) {
 	for _, t := range l.Targets {
 		if t.Count && len(l.Transformations) > 0 {
-			b.warnAt(t.Pos, "Coraza may take the value of "+t.Variable+" for this count when both are transformed", "put counts in a rule with t:none alone")
+			b.warnAt(CountTransformed, t.Pos, "Coraza may take the value of "+t.Variable+" for this count when both are transformed", "put counts in a rule with t:none alone")
 			return
 		}
 	}

@@ -15,8 +15,13 @@ import (
 	"mvdan.cc/sh/v3/syntax"
 
 	"tabard/engine"
-	"tabard/internal/replay"
 )
+
+// Request is what curl sends.
+type Request struct {
+	engine.Request
+	Body []byte
+}
 
 // IsCommand says whether a text begins as a curl command does.
 func IsCommand(text string) bool {
@@ -26,36 +31,36 @@ func IsCommand(text string) bool {
 
 // Parse reads one command in a shell's syntax. Nothing is expanded: variables
 // and commands inside are refused.
-func Parse(command string) (replay.Entry, error) {
+func Parse(command string) (Request, error) {
 	command = strings.TrimLeft(command, "$ \t\r\n")
 	file, err := syntax.NewParser(syntax.Variant(syntax.LangBash)).Parse(strings.NewReader(command), "")
 	if err != nil {
-		return replay.Entry{}, fmt.Errorf("the command is no shell syntax: %w", err)
+		return Request{}, fmt.Errorf("the command is no shell syntax: %w", err)
 	}
 	if len(file.Stmts) != 1 || file.Stmts[0].Background {
-		return replay.Entry{}, errors.New(`the command has more than one part: put quotes around a URL with "&" or ";"`)
+		return Request{}, errors.New(`the command has more than one part: put quotes around a URL with "&" or ";"`)
 	}
 	call, ok := file.Stmts[0].Cmd.(*syntax.CallExpr)
 	if !ok || len(call.Args) == 0 {
-		return replay.Entry{}, errors.New("the command is no single curl command")
+		return Request{}, errors.New("the command is no single curl command")
 	}
 	args, err := expand.Fields(&expand.Config{NoUnset: true}, call.Args...)
 	if err != nil {
-		return replay.Entry{}, fmt.Errorf("the command depends on its shell: %w", err)
+		return Request{}, fmt.Errorf("the command depends on its shell: %w", err)
 	}
 	return FromArgs(args)
 }
 
 // FromArgs reads the arguments of a command, the first of which is curl.
-func FromArgs(args []string) (replay.Entry, error) {
+func FromArgs(args []string) (Request, error) {
 	if len(args) == 0 || !IsCommand(args[0]) {
-		return replay.Entry{}, errors.New("the command is not curl")
+		return Request{}, errors.New("the command is not curl")
 	}
 	c := command{}
 	if err := c.read(args[1:]); err != nil {
-		return replay.Entry{}, err
+		return Request{}, err
 	}
-	return c.entry()
+	return c.request()
 }
 
 // command is what the options say.
@@ -159,37 +164,36 @@ func (c *command) apply(o option, value string) error {
 	return o.set(c, value)
 }
 
-// entry makes the request.
-func (c *command) entry() (replay.Entry, error) {
+// request makes the request.
+func (c *command) request() (Request, error) {
 	if c.url == "" {
-		return replay.Entry{}, errors.New("the command names no URL")
+		return Request{}, errors.New("the command names no URL")
 	}
 	scheme, authority, target := c.cutURL()
 	user := c.user
 	if at := strings.LastIndexByte(authority, '@'); at >= 0 {
 		name, err := url.PathUnescape(authority[:at])
 		if err != nil {
-			return replay.Entry{}, fmt.Errorf("the URL's user: %w", err)
+			return Request{}, fmt.Errorf("the URL's user: %w", err)
 		}
 		user, authority = name, authority[at+1:]
 	}
-	e := replay.Entry{ID: "curl", Position: replay.Position{File: "curl", Line: 1}, Unknown: replay.UnknownClient}
+	r := Request{}
 	body, contentType := c.body()
 	if c.get && c.hasData {
 		join := map[bool]string{true: "&", false: "?"}[strings.Contains(target, "?")]
 		target, body, contentType = target+join+string(body), nil, ""
 	}
-	e.Body = body
-	e.Request = engine.Request{
+	r.Body = body
+	r.Request = engine.Request{
 		Method: c.verb(), Target: target, Scheme: scheme, Authority: authority,
 		Protocol: choose(c.protocol, "HTTP/1.1"),
 	}
-	e.Conn.TLS = e.Request.Scheme == "https"
-	e.Request.Headers = c.fields(authority, contentType, user, len(body))
-	if host := e.Request.Headers.Get("host"); host != "" {
-		e.Request.Authority = host
+	r.Headers = c.fields(authority, contentType, user, len(body))
+	if host := r.Headers.Get("host"); host != "" {
+		r.Authority = host
 	}
-	return e, nil
+	return r, nil
 }
 
 // cutURL takes the URL apart as text: what is sent is what is written. Its

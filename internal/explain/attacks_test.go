@@ -25,10 +25,12 @@ func attacks(t *testing.T) []replay.Entry {
 	require.NoError(t, err)
 	var out []replay.Entry
 	for {
-		e, err := r.Next()
+		record, err := r.Next()
 		if errors.Is(err, io.EOF) {
 			return out
 		}
+		require.NoError(t, err)
+		e, err := record.Entry()
 		require.NoError(t, err)
 		out = append(out, e)
 	}

@@ -12,6 +12,7 @@ import (
 	"tabard/engine"
 	"tabard/internal/curl"
 	"tabard/internal/explain"
+	"tabard/internal/replay"
 )
 
 // own has one rule for each way not to match.
@@ -31,8 +32,9 @@ SecRule RESPONSE_BODY "@rx x" "id:10,phase:4,pass,log,msg:'no response'"`
 func ownExplanation(t *testing.T) explain.Explanation {
 	no := false
 	e := explainer(t, engine.Policy{CRS: engine.CRS{Enabled: &no}, Directives: []engine.Directives{{Inline: own}}})
-	entry, err := curl.Parse(`curl 'http://h/?q=1%20Union%2520ALL' -H 'X-Token: abcX'`)
+	command, err := curl.Parse(`curl 'http://h/?q=1%20Union%2520ALL' -H 'X-Token: abcX'`)
 	require.NoError(t, err)
+	entry := replay.FromCurl(command)
 	return explained(e, entry)
 }
 
@@ -106,8 +108,9 @@ func TestTheFastPathsPartIsSaid(t *testing.T) {
 		"by learning": {engine.Policy{CRS: engine.CRS{ParanoiaLevel: 2}}, "answers from the second such request on; Coraza judged the first"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			entry, err := curl.Parse("curl http://shop.example/ -A Mozilla/5.0")
+			command, err := curl.Parse("curl http://shop.example/ -A Mozilla/5.0")
 			require.NoError(t, err)
+			entry := replay.FromCurl(command)
 			e := explainer(t, c.policy)
 			require.Equal(t, c.want, explained(e, entry).FastPath.Text)
 			if c.policy.Screen != engine.ScreenOff {

@@ -1,6 +1,7 @@
 package replay
 
 import (
+	"strconv"
 	"testing"
 	"time"
 
@@ -72,6 +73,8 @@ func TestAccessLog(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			got := one(t, c.line+"\r\n", AccessLog)
+			require.Contains(t, c.line, `" `+strconv.Itoa(got.Status))
+			got.Status = 0
 			c.request.Scheme = "http"
 			want := Entry{ID: "in:1", Position: Position{File: "in", Line: 1}, Request: c.request, Unknown: c.unknown,
 				Time: time.Date(2015, 5, 17, 10, 5, 3, 0, time.UTC)}

@@ -20,7 +20,7 @@ type Entry struct {
 	ID string
 	// Position is where the entry starts.
 	Position Position
-	// Time is when the request was made; zero when the source does not tell.
+	// Time is when the request came; zero when the source does not tell.
 	Time time.Time
 	// Label is what the source says of the request, such as "benign" or
 	// "malicious"; empty when it says nothing.
@@ -36,10 +36,11 @@ type Entry struct {
 	Trailers engine.Headers
 	// Response is nil when the source has none.
 	Response *Response
+	// Status is what the client was answered, as far as the source tells, also
+	// where there is no Response; else 0.
+	Status int
 	// Unknown says what the source does not tell.
 	Unknown Unknown
-
-	bytes int // the length in the source, for the bound on what is in flight
 }
 
 // Response is a recorded response.
@@ -54,7 +55,8 @@ type Position struct {
 	File string
 	// Line counts from 1; it is 0 in sources that have no lines.
 	Line int
-	// Entry counts from 1 and Offset from 0; both are for sources without lines.
+	// Entry counts from 1: of the source when it has no lines, else of the line
+	// when there are several in one. Offset counts from 0, without lines only.
 	Entry  int
 	Offset int64
 }
@@ -69,8 +71,11 @@ func (p Position) String() string {
 
 // id is the name of an entry that has none of its own.
 func (p Position) id() string {
-	if p.Line > 0 {
+	if p.Line > 0 && p.Entry == 0 {
 		return p.String()
+	}
+	if p.Line > 0 {
+		return p.String() + "#" + strconv.Itoa(p.Entry)
 	}
 	return p.File + "#" + strconv.Itoa(p.Entry)
 }
@@ -102,7 +107,7 @@ func (e *SourceError) Unwrap() error { return e.Err }
 var errTooLong = errors.New("the entry is longer than " + strconv.Itoa(maxEntryBytes>>20) + " MiB and was skipped")
 
 // Unknown is a set of things that a source does not tell of an exchange.
-type Unknown uint8
+type Unknown uint16
 
 // What a source may not tell.
 const (
@@ -110,10 +115,19 @@ const (
 	UnknownClient Unknown = 1 << iota
 	// UnknownHost: the Host header. One is put in, see Options.Host.
 	UnknownHost
-	// UnknownHeaders: the request's headers, but for Referer and User-Agent.
+	// UnknownProtocol: the version of HTTP. It is taken for HTTP/1.1.
+	UnknownProtocol
+	// UnknownTarget: the path or query as sent. The source has decoded or
+	// rewritten it, or keeps a template of it.
+	UnknownTarget
+	// UnknownQuery: the query.
+	UnknownQuery
+	// UnknownHeaders: most of the request's headers.
 	UnknownHeaders
 	// UnknownBody: the request's body.
 	UnknownBody
+	// UnknownRedacted: values that the source has replaced or cut.
+	UnknownRedacted
 	// UnknownResponseBody: the body of a response whose head is known.
 	UnknownResponseBody
 )
@@ -122,19 +136,24 @@ const (
 var unknownTexts = [...]string{
 	"requests without the client's address",
 	"requests without a Host header (one was put in)",
-	"requests without headers other than Referer and User-Agent",
+	"requests without the version of HTTP (taken for HTTP/1.1)",
+	"requests whose path or query is not as it was sent",
+	"requests without their query",
+	"requests without most of their headers",
 	"requests without their body",
+	"requests with values that the source has redacted or cut",
 	"responses without their body",
 }
 
-// clock reads a time, and gives the zero one for what is none: a source's clock
-// is no reason to give up an entry. It is in UTC, so that entries share a zone.
-func clock(layout, text string) time.Time {
-	t, err := time.Parse(layout, text)
-	if err != nil {
-		return time.Time{}
+// Texts says what is unknown, one sentence each, for people.
+func (u Unknown) Texts() []string {
+	var texts []string
+	for i, text := range unknownTexts {
+		if u&(1<<i) != 0 {
+			texts = append(texts, text)
+		}
 	}
-	return t.UTC()
+	return texts
 }
 
 // latin1 undoes how JSON carries bytes. Latin-1 is how proxies and net stacks

@@ -14,13 +14,22 @@ func fuzzReader(f *testing.F, format Format, seeds ...string) {
 	for _, seed := range seeds {
 		f.Add(seed)
 	}
+	for _, c := range samples {
+		if c.format == format {
+			f.Add(c.text)
+		}
+	}
 	f.Fuzz(func(t *testing.T, text string) {
 		r, err := NewReader(strings.NewReader(text), "in", Options{Format: format})
 		if err != nil {
-			return // gzip that is none
+			return // not what its first bytes promise
 		}
 		for range len(text) + 2 {
-			e, err := r.Next()
+			record, err := r.Next()
+			var e Entry
+			if err == nil {
+				e, err = record.Entry()
+			}
 			var broken *EntryError
 			switch {
 			case errors.As(err, &broken):
@@ -28,7 +37,7 @@ func fuzzReader(f *testing.F, format Format, seeds ...string) {
 					t.Fatalf("an error without reason or place: %v", err)
 				}
 			case err != nil:
-				if text[:min(2, len(text))] != gzipMagic && !errors.Is(err, io.EOF) {
+				if !isCompressed(text) && !errors.Is(err, io.EOF) {
 					t.Fatal(err)
 				}
 				return
@@ -38,6 +47,15 @@ func fuzzReader(f *testing.F, format Format, seeds ...string) {
 		}
 		t.Fatal("the reader yields more than it reads")
 	})
+}
+
+func isCompressed(text string) bool {
+	for _, c := range compressions {
+		if strings.HasPrefix(text, c.magic) {
+			return true
+		}
+	}
+	return false
 }
 
 func FuzzHAR(f *testing.F) {
@@ -62,3 +80,27 @@ func FuzzHTTP(f *testing.F) {
 func FuzzDetect(f *testing.F) {
 	fuzzReader(f, "", sampleHAR, sampleNDJSON, sampleLog, sampleHTTP, "", "\xef\xbb\xbf{", zip(sampleLog))
 }
+
+func FuzzALB(f *testing.F) { fuzzReader(f, ALB) }
+
+func FuzzW3C(f *testing.F) { fuzzReader(f, W3C) }
+
+func FuzzEnvoyLog(f *testing.F) { fuzzReader(f, EnvoyLog) }
+
+func FuzzAPIGateway(f *testing.F) { fuzzReader(f, APIGateway) }
+
+func FuzzJSONLog(f *testing.F) { fuzzReader(f, JSONLog) }
+
+func FuzzAWSWAF(f *testing.F) { fuzzReader(f, AWSWAF) }
+
+func FuzzOTLP(f *testing.F) { fuzzReader(f, OTLP) }
+
+func FuzzAudit(f *testing.F) { fuzzReader(f, Audit) }
+
+func FuzzAuditJSON(f *testing.F) { fuzzReader(f, AuditJSON) }
+
+func FuzzCurl(f *testing.F) { fuzzReader(f, Curl) }
+
+func FuzzFTW(f *testing.F) { fuzzReader(f, FTW) }
+
+func FuzzGoTestWAF(f *testing.F) { fuzzReader(f, GoTestWAF) }

@@ -24,38 +24,34 @@ type harReader struct {
 }
 
 // Next implements Reader.
-func (r *harReader) Next() (Entry, error) {
+func (r *harReader) Next() (Record, error) {
 	if r.done {
-		return Entry{}, io.EOF
+		return Record{}, io.EOF
 	}
 	if !r.entered {
 		if err := r.enter(); err != nil {
-			return Entry{}, r.stop(r.position(), err)
+			return Record{}, r.stop(r.position(), err)
 		}
 		r.entered = true
 	}
 	more, err := r.separator()
 	if err != nil {
-		return Entry{}, r.stop(r.position(), err)
+		return Record{}, r.stop(r.position(), err)
 	}
 	if !more {
 		r.done = true
-		return Entry{}, io.EOF
+		return Record{}, io.EOF
 	}
 	r.entry++
 	at := r.position()
 	raw, err := r.json.value(maxEntryBytes)
 	if errors.Is(err, errTooLong) {
-		return Entry{}, &EntryError{at, err.Error()}
+		return Record{}, &EntryError{at, err.Error()}
 	}
 	if err != nil {
-		return Entry{}, r.stop(at, err)
+		return Record{}, r.stop(at, err)
 	}
-	e, err := parseHAR(raw, at)
-	if err != nil {
-		return Entry{}, &EntryError{at, err.Error()}
-	}
-	return e, nil
+	return Record{Position: at, text: raw, parse: parseHAR, bytes: len(raw)}, nil
 }
 
 func (r *harReader) position() Position {

@@ -14,9 +14,9 @@ import (
 // The parts of an archive's entry that are used.
 type (
 	harEntry struct {
-		Started  string       `json:"startedDateTime"`
-		Request  harRequest   `json:"request"`
-		Response *harResponse `json:"response"`
+		StartedDateTime string       `json:"startedDateTime"`
+		Request         harRequest   `json:"request"`
+		Response        *harResponse `json:"response"`
 	}
 	harRequest struct {
 		Method      string    `json:"method"`
@@ -54,17 +54,19 @@ type (
 	}
 )
 
-func parseHAR(raw []byte, at Position) (Entry, error) {
+// harTimes: ISO 8601, of which some exporters write the zone without a colon.
+var harTimes = []string{time.RFC3339, "2006-01-02T15:04:05.999999999Z0700"}
+
+func parseHAR(raw []byte, _ Position) (Entry, error) {
 	var h harEntry
 	if err := json.Unmarshal(raw, &h); err != nil {
 		return Entry{}, jsonReason(err)
 	}
-	e := Entry{ID: at.id(), Position: at, Unknown: UnknownClient, bytes: len(raw)}
+	e := Entry{Unknown: UnknownClient, Time: parseTime(h.StartedDateTime, harTimes...)}
 	var err error
 	if e.Request, err = h.Request.head(); err != nil {
 		return Entry{}, err
 	}
-	e.Time = clock(time.RFC3339Nano, h.Started)
 	e.Conn.TLS = e.Request.Scheme == "https"
 	var known bool
 	if e.Body, known, err = h.Request.body(e.Request.Headers); err != nil {
@@ -76,7 +78,8 @@ func parseHAR(raw []byte, at Position) (Entry, error) {
 	if h.Response == nil || h.Response.Status < 100 {
 		return e, nil // aborted, or answered by the browser's cache
 	}
-	e.Response = &Response{Status: int(h.Response.Status), Headers: splitLines(h.Response.Headers)}
+	e.Status = int(h.Response.Status)
+	e.Response = &Response{Status: e.Status, Headers: splitLines(h.Response.Headers)}
 	content := h.Response.Content
 	if e.Response.Body, err = harText(content.Text, content.Encoding); err != nil {
 		return Entry{}, fmt.Errorf("response.content.text: %w", err)

@@ -32,7 +32,16 @@ type httpReader struct {
 }
 
 // Next implements Reader.
-func (r *httpReader) Next() (Entry, error) {
+func (r *httpReader) Next() (Record, error) {
+	e, err := r.entry()
+	if err != nil {
+		return Record{}, err
+	}
+	return whole(e, r.bytes), nil
+}
+
+// entry reads one message.
+func (r *httpReader) entry() (Entry, error) {
 	line, at, err := r.start()
 	var message messageError
 	if errors.As(err, &message) {
@@ -45,13 +54,13 @@ func (r *httpReader) Next() (Entry, error) {
 	if !ok || !isMethod(method) {
 		return Entry{}, r.resync(at, "not a request line: "+quoteShort(line))
 	}
-	e := Entry{ID: at.id(), Position: at, Unknown: UnknownClient}
+	e := Entry{Position: at, Unknown: UnknownClient}
 	e.Request = engine.Request{Method: method, Target: target, Protocol: protocol, Scheme: "http"}
 	if e.Request.Headers, err = r.headers(); err == nil {
 		e.Request.Authority = authority(e.Request)
 		err = r.body(&e)
 	}
-	if e.bytes = r.bytes; err == nil {
+	if err == nil {
 		return e, nil
 	}
 	if errors.As(err, &message) {

@@ -13,18 +13,6 @@ import (
 	"tabard/engine"
 )
 
-// ndjsonReader reads one request a line:
-//
-//	{"id": "a1", "method": "POST", "path": "/login?next=%2F",
-//	 "headers": [["Host", "shop.example"], ["Cookie", "sid=1"]], "body_b64": "dT0x",
-//	 "client_ip": "192.0.2.7", "scheme": "https", "time": "2026-11-24T09:30:00Z", "label": "benign",
-//	 "response": {"status": 200, "headers": [["Content-Type", "text/html"]], "body_b64": ""}}
-//
-// Only method and path are needed; other keys are not looked at. Method, path
-// and headers are Latin-1, see latin1. The request is taken for HTTP/1.1, and
-// for http when there is no scheme.
-type ndjsonReader struct{ lines *lineReader }
-
 type ndjsonEntry struct {
 	ID       json.RawMessage `json:"id"`
 	Method   string          `json:"method"`
@@ -41,6 +29,9 @@ type ndjsonEntry struct {
 		Body    string      `json:"body_b64"`
 	} `json:"response"`
 }
+
+// ndjsonKeys are the keys of an entry.
+var ndjsonKeys = []string{"id", "method", "path", "headers", "body_b64", "client_ip", "scheme", "time", "label", "response"}
 
 // headerPairs are the field lines of an ordered list of [name, value].
 type headerPairs engine.Headers
@@ -62,20 +53,17 @@ func (h *headerPairs) UnmarshalJSON(text []byte) error {
 	return nil
 }
 
-// Next implements Reader.
-func (r *ndjsonReader) Next() (Entry, error) {
-	line, at, err := r.lines.entry()
-	if err != nil {
-		return Entry{}, err
-	}
-	e, err := parseNDJSON(line, at)
-	if err != nil {
-		return Entry{}, &EntryError{at, err.Error()}
-	}
-	return e, nil
-}
-
-func parseNDJSON(line []byte, at Position) (Entry, error) {
+// parseNDJSON reads one request a line:
+//
+//	{"id": "a1", "method": "POST", "path": "/login?next=%2F",
+//	 "headers": [["Host", "shop.example"], ["Cookie", "sid=1"]], "body_b64": "dT0x",
+//	 "client_ip": "192.0.2.7", "scheme": "https", "time": "2026-11-24T09:30:00Z", "label": "benign",
+//	 "response": {"status": 200, "headers": [["Content-Type", "text/html"]], "body_b64": ""}}
+//
+// Only method and path are needed; other keys are not looked at. Method, path
+// and headers are Latin-1, see latin1. The request is taken for HTTP/1.1, and
+// for http when there is no scheme.
+func parseNDJSON(line []byte, _ Position) (Entry, error) {
 	var n ndjsonEntry
 	if err := json.Unmarshal(line, &n); err != nil {
 		return Entry{}, jsonReason(err)
@@ -83,11 +71,7 @@ func parseNDJSON(line []byte, at Position) (Entry, error) {
 	if n.Method == "" || n.Path == "" {
 		return Entry{}, errors.New("an entry needs method and path")
 	}
-	e := Entry{ID: idText(n.ID), Position: at, Label: idText(n.Label), bytes: len(line)}
-	if e.ID == "" {
-		e.ID = at.id()
-	}
-	e.Time = clock(time.RFC3339Nano, idText(n.Time))
+	e := Entry{ID: idText(n.ID), Label: idText(n.Label), Time: parseTime(idText(n.Time), time.RFC3339)}
 	var err error
 	if e.Conn.Peer, err = peer(n.ClientIP); err != nil {
 		return Entry{}, err
@@ -110,6 +94,7 @@ func parseNDJSON(line []byte, at Position) (Entry, error) {
 	if n.Response == nil {
 		return e, nil
 	}
+	e.Status = n.Response.Status
 	e.Response = &Response{Status: n.Response.Status, Headers: engine.Headers(n.Response.Headers)}
 	if e.Response.Body, err = decodeBase64(n.Response.Body); err != nil {
 		return Entry{}, fmt.Errorf("response.body_b64: %w", err)

@@ -21,6 +21,7 @@ func TestNDJSON(t *testing.T) {
 					Headers: engine.Headers{{"Host", "shop.example"}, {"X-A", "2"}, {"X-A", "1"}}},
 				Body:     []byte("u=1"),
 				Response: &Response{Status: 200, Headers: engine.Headers{{"Content-Type", "text/html"}}, Body: []byte("hi")},
+				Status:   200,
 			},
 		},
 		"method and path are enough": {

@@ -2,13 +2,14 @@ package replay
 
 import (
 	"bytes"
-	"compress/gzip"
 	"errors"
 	"io"
 	"net/netip"
 	"strings"
 	"testing"
 
+	"github.com/klauspost/compress/gzip"
+	"github.com/klauspost/compress/zstd"
 	"github.com/stretchr/testify/require"
 )
 
@@ -20,7 +21,11 @@ func readAll(t *testing.T, text string, f Format) (entries []Entry, broken []str
 	r, err := NewReader(strings.NewReader(text), "in", Options{Format: f})
 	require.NoError(t, err)
 	for {
-		e, err := r.Next()
+		record, err := r.Next()
+		var e Entry
+		if err == nil {
+			e, err = record.Entry()
+		}
 		var entry *EntryError
 		switch {
 		case errors.Is(err, io.EOF):
@@ -29,7 +34,6 @@ func readAll(t *testing.T, text string, f Format) (entries []Entry, broken []str
 			broken = append(broken, err.Error())
 		default:
 			require.NoError(t, err)
-			e.bytes = 0
 			entries = append(entries, e)
 		}
 	}
@@ -56,15 +60,15 @@ func TestTheFormatIsDetectedByContent(t *testing.T) {
 		text string
 		want Reader
 	}{
-		"a line of NDJSON":                         {sampleNDJSON, &ndjsonReader{}},
-		"NDJSON without a line end":                {strings.TrimSpace(sampleNDJSON), &ndjsonReader{}},
-		"NDJSON whose first line talks of a log":   {`{"id":"x","method":"GET","path":"/","log":{"entries":[]}}` + "\n", &ndjsonReader{}},
+		"a line of NDJSON":                         {sampleNDJSON, &lineRecords{}},
+		"NDJSON without a line end":                {strings.TrimSpace(sampleNDJSON), &lineRecords{}},
+		"NDJSON whose first line talks of a log":   {`{"id":"x","method":"GET","path":"/","log":{"entries":[]}}` + "\n", &lineRecords{}},
 		"an archive":                               {sampleHAR, &harReader{}},
 		"an archive behind a byte order mark":      {"\xef\xbb\xbf" + sampleHAR, &harReader{}},
 		"an archive over many lines":               {strings.ReplaceAll(sampleHAR, "{", "\n{\n "), &harReader{}},
 		"an archive with another key in front":     {"{\"comment\":{\n},\n" + sampleHAR[1:], &harReader{}},
-		"a combined log":                           {sampleLog, &logReader{}},
-		"a log whose first line is cut":            {"x/5.0 (X11)\"\n" + sampleLog, &logReader{}},
+		"a combined log":                           {sampleLog, &lineRecords{}},
+		"a log whose first line is cut":            {"x/5.0 (X11)\"\n" + sampleLog, &lineRecords{}},
 		"a raw request":                            {sampleHTTP, &httpReader{}},
 		"a raw request behind empty lines":         {"\r\n\n" + sampleHTTP, &httpReader{}},
 		"a raw request with a target of an attack": {"POST /a b<c HTTP/1.0\n\n", &httpReader{}},
@@ -72,7 +76,7 @@ func TestTheFormatIsDetectedByContent(t *testing.T) {
 		"blank lines": {" \n\r\n", emptyReader{}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			for _, text := range []string{c.text, zip(c.text)} {
+			for _, text := range []string{c.text, zip(c.text), zst(c.text)} {
 				r, err := NewReader(strings.NewReader(text), "in", Options{})
 				require.NoError(t, err)
 				require.IsType(t, c.want, r)
@@ -83,7 +87,7 @@ func TestTheFormatIsDetectedByContent(t *testing.T) {
 
 func TestAStreamIsDetectedByItsFirstLine(t *testing.T) {
 	for text, want := range map[string]Reader{
-		sampleNDJSON: &ndjsonReader{}, sampleLog: &logReader{}, sampleHTTP: &httpReader{}, sampleHAR + "\n": &harReader{},
+		sampleNDJSON: &lineRecords{}, sampleLog: &lineRecords{}, sampleHTTP: &httpReader{}, sampleHAR + "\n": &harReader{},
 	} {
 		in, feed := io.Pipe() // which blocks until somebody reads
 		written := make(chan error)
@@ -111,8 +115,8 @@ func TestATextOfNoFormatIsRefused(t *testing.T) {
 			require.ErrorIs(t, err, ErrUnknownFormat)
 		})
 	}
-	_, err := NewReader(strings.NewReader("x"), "in", Options{Format: "pcap"})
-	require.EqualError(t, err, `unknown format "pcap": use har, ndjson, log or http`)
+	_, err := NewReader(strings.NewReader("x"), "in", Options{Format: "xml"})
+	require.EqualError(t, err, `unknown format "xml": use `+formatNames())
 }
 
 func zip(parts ...string) string {
@@ -125,20 +129,33 @@ func zip(parts ...string) string {
 	return b.String()
 }
 
-func TestGzipMembersAreOneSource(t *testing.T) {
-	entries, broken := readAll(t, zip(sampleLog+sampleLog, sampleLog), "")
-	require.Empty(t, broken)
-	require.Equal(t, "in:3", entries[2].ID)
+func zst(parts ...string) string {
+	var b bytes.Buffer
+	for _, part := range parts {
+		z, _ := zstd.NewWriter(&b)
+		_, _ = z.Write([]byte(part))
+		_ = z.Close()
+	}
+	return b.String()
 }
 
-func TestACutGzipIsAnErrorOfTheSource(t *testing.T) {
-	whole := zip(strings.Repeat(sampleLog, 1000))
-	r, err := NewReader(strings.NewReader(whole[:len(whole)-9]), "in", Options{Format: AccessLog})
-	require.NoError(t, err)
-	for err == nil {
-		_, err = r.Next()
+func TestCompressedPartsAreOneSource(t *testing.T) {
+	for _, text := range []string{zip(sampleLog+sampleLog, sampleLog), zst(sampleLog+sampleLog, sampleLog)} {
+		entries, broken := readAll(t, text, "")
+		require.Empty(t, broken)
+		require.Equal(t, "in:3", entries[2].ID)
 	}
-	require.ErrorIs(t, err, io.ErrUnexpectedEOF)
+}
+
+func TestWhatIsCutInsideOfACompressionIsAnErrorOfTheSource(t *testing.T) {
+	for _, whole := range []string{zip(strings.Repeat(sampleLog, 1000)), zst(strings.Repeat(sampleLog, 1000))} {
+		r, err := NewReader(strings.NewReader(whole[:len(whole)-9]), "in", Options{Format: AccessLog})
+		require.NoError(t, err)
+		for err == nil {
+			_, err = r.Next()
+		}
+		require.ErrorIs(t, err, io.ErrUnexpectedEOF)
+	}
 }
 
 // endless yields n bytes of one kind without having them in memory.

@@ -29,7 +29,9 @@ func TestTimeAndLabelAreReadWhereASourceHasThem(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			r, err := NewReader(strings.NewReader(c.source), "in", Options{})
 			require.NoError(t, err)
-			e, err := r.Next()
+			record, err := r.Next()
+			require.NoError(t, err)
+			e, err := record.Entry()
 			require.NoError(t, err)
 			require.True(t, c.time.Equal(e.Time), "%s", e.Time)
 			require.Equal(t, c.label, e.Label)

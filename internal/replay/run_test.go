@@ -22,13 +22,13 @@ type judgeFunc func(Entry) Outcome
 func (f judgeFunc) Judge(_ context.Context, e Entry) Outcome { return f(e) }
 
 // numbers yields n entries whose ids are numbers, and then end.
-func numbers(n int, end error) func() (Entry, error) {
+func numbers(n int, end error) func() (Record, error) {
 	i := 0
-	return func() (Entry, error) {
+	return func() (Record, error) {
 		if i++; i > n {
-			return Entry{}, end
+			return Record{}, end
 		}
-		return Entry{ID: strconv.Itoa(i), bytes: 1}, nil
+		return whole(Entry{ID: strconv.Itoa(i)}, 1), nil
 	}
 }
 
@@ -40,12 +40,12 @@ func TestResultsComeInTheOrderOfTheEntries(t *testing.T) {
 		return Outcome{Route: e.ID}
 	})
 	next := numbers(1000, io.EOF)
-	mixed := func() (Entry, error) {
-		e, err := next()
-		if e.ID == "500" {
+	mixed := func() (Record, error) {
+		r, err := next()
+		if err == nil && r.ready.ID == "500" {
 			err = &EntryError{Reason: "broken"}
 		}
-		return e, err
+		return r, err
 	}
 	seen, idle := 0, 0
 	err := Run(context.Background(), mixed, []Judge{slowFirst, slowFirst, slowFirst}, func(r Result) error {
@@ -85,13 +85,13 @@ func TestAnInterruptedRunGivesWhatIsDone(t *testing.T) {
 	block := make(chan struct{})
 	defer close(block)
 	next := numbers(5, nil)
-	blocking := func() (Entry, error) {
-		e, err := next()
-		if e.ID == "" {
+	blocking := func() (Record, error) {
+		r, err := next()
+		if r.ready == nil {
 			cancel()
 			<-block // as a read from a terminal does
 		}
-		return e, err
+		return r, err
 	}
 	var seen []string
 	err := Run(ctx, blocking, []Judge{judgeFunc(func(Entry) Outcome { return Outcome{} })}, func(r Result) error {
@@ -103,31 +103,37 @@ func TestAnInterruptedRunGivesWhatIsDone(t *testing.T) {
 }
 
 func TestTheBytesInFlightAreBounded(t *testing.T) {
+	const length = maxEntryBytes
 	var inFlight, most atomic.Int64
 	n := 0
-	next := func() (Entry, error) {
+	next := func() (Record, error) {
 		if n++; n > 40 {
-			return Entry{}, io.EOF
+			return Record{}, io.EOF
 		}
-		return Entry{bytes: maxEntryBytes}, nil
+		return whole(Entry{ID: "x"}, length), nil
 	}
-	judge := judgeFunc(func(e Entry) Outcome {
-		most.Store(max(most.Load(), inFlight.Add(int64(e.bytes))))
+	judge := judgeFunc(func(Entry) Outcome {
+		most.Store(max(most.Load(), inFlight.Add(length)))
 		time.Sleep(100 * time.Microsecond)
 		return Outcome{}
 	})
-	err := Run(context.Background(), next, []Judge{judge}, func(r Result) error {
-		inFlight.Add(-int64(r.Entry.bytes))
-		return nil
-	}, nil)
-	require.NoError(t, err)
+	emit := func(Result) error { inFlight.Add(-length); return nil }
+	require.NoError(t, Run(context.Background(), next, []Judge{judge}, emit, nil))
 	require.LessOrEqual(t, most.Load(), int64(maxInFlightBytes))
+}
 
-	b := newBudget(10)
-	require.True(t, b.take(11), "an entry over the whole budget is let in alone")
-	b.give(11)
-	b.close()
-	require.False(t, b.take(1))
+func TestAnEntryOverTheWholeBoundIsLetInAlone(t *testing.T) {
+	n := 0
+	next := func() (Record, error) {
+		if n++; n > 3 {
+			return Record{}, io.EOF
+		}
+		return whole(Entry{ID: "x"}, maxInFlightBytes+1), nil
+	}
+	seen := 0
+	judge := judgeFunc(func(Entry) Outcome { return Outcome{} })
+	require.NoError(t, Run(context.Background(), next, []Judge{judge, judge}, func(Result) error { seen++; return nil }, nil))
+	require.Equal(t, 3, seen)
 }
 
 // repeated yields a text n times.

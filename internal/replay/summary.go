@@ -13,30 +13,37 @@ import (
 )
 
 // Summary counts the results of a run by verdict, rule and route. Its size
-// depends on the policy and not on the traffic. It is for one goroutine.
+// depends on the policy and not on the traffic. It does not depend on the order
+// of the results, so that parts of a run may be counted apart and merged. It is
+// for one goroutine.
 type Summary struct {
 	// Requests is the number of entries with a verdict.
-	Requests int
+	Requests int `json:"requests"`
 	// Broken counts the entries that could not be read.
-	Broken int
+	Broken int `json:"broken"`
 	// Failed counts the sources that could not be read to their end.
-	Failed int
+	Failed int `json:"failed"`
 	// Errors counts the verdicts that an internal error made.
-	Errors int
-
-	verdicts map[engine.Action]int
-	rules    map[int]*ruleCount
-	routes   map[string]map[engine.Action]int
-	unknown  [len(unknownTexts)]int
+	Errors int `json:"errors"`
+	// Verdicts counts by verdict, Rules by a rule's id, Routes by a route's
+	// name, which is empty for none, and by verdict.
+	Verdicts map[engine.Action]int            `json:"verdicts,omitempty"`
+	Rules    map[int]RuleCount                `json:"rules,omitempty"`
+	Routes   map[string]map[engine.Action]int `json:"routes,omitempty"`
+	// Unknown counts what the sources did not tell, by the texts of Unknown.
+	Unknown map[string]int `json:"unknown,omitempty"`
 }
 
-type ruleCount struct {
-	requests, blocked int
-	message           string
+// RuleCount is how many requests a rule has matched, and how many of those were
+// blocked, by whatever rule.
+type RuleCount struct {
+	Requests int    `json:"requests"`
+	Blocked  int    `json:"blocked"`
+	Message  string `json:"message"`
 }
 
 // Count returns how many requests got that verdict.
-func (s *Summary) Count(a engine.Action) int { return s.verdicts[a] }
+func (s *Summary) Count(a engine.Action) int { return s.Verdicts[a] }
 
 // Add takes in one result.
 func (s *Summary) Add(r Result) {
@@ -49,41 +56,73 @@ func (s *Summary) Add(r Result) {
 		s.Broken++
 		return
 	}
-	if s.verdicts == nil {
-		s.verdicts, s.rules, s.routes = map[engine.Action]int{}, map[int]*ruleCount{}, map[string]map[engine.Action]int{}
-	}
+	s.init()
 	o := r.Outcome
 	s.Requests++
-	s.verdicts[o.Action]++
+	s.Verdicts[o.Action]++
 	if o.Err != nil {
 		s.Errors++
 	}
-	if s.routes[o.Route] == nil {
-		s.routes[o.Route] = map[engine.Action]int{}
-	}
-	s.routes[o.Route][o.Action]++
+	s.addRoute(o.Route, o.Action, 1)
 	for _, id := range o.Rules {
-		s.addRule(id, o)
+		// CRS puts the total score of a request into some messages.
+		message, _, _ := strings.Cut(o.Messages[id], " (Total ")
+		c := RuleCount{Requests: 1, Message: message}
+		if o.Action == engine.Block {
+			c.Blocked = 1
+		}
+		s.addRule(id, c)
 	}
-	for i := range s.unknown {
+	for i, text := range unknownTexts {
 		if r.Entry.Unknown&(1<<i) != 0 {
-			s.unknown[i]++
+			s.Unknown[text]++
 		}
 	}
 }
 
-func (s *Summary) addRule(id int, o Outcome) {
-	rule := s.rules[id]
-	if rule == nil {
-		// CRS puts the total score of the first request into some messages.
-		message, _, _ := strings.Cut(o.Messages[id], " (Total ")
-		rule = &ruleCount{message: message}
-		s.rules[id] = rule
+// Merge takes in what another part of the run has counted.
+func (s *Summary) Merge(o Summary) {
+	s.init()
+	s.Requests, s.Broken, s.Failed, s.Errors = s.Requests+o.Requests, s.Broken+o.Broken, s.Failed+o.Failed, s.Errors+o.Errors
+	for a, n := range o.Verdicts {
+		s.Verdicts[a] += n
 	}
-	rule.requests++
-	if o.Action == engine.Block {
-		rule.blocked++
+	for id, c := range o.Rules {
+		s.addRule(id, c)
 	}
+	for route, verdicts := range o.Routes {
+		for a, n := range verdicts {
+			s.addRoute(route, a, n)
+		}
+	}
+	for text, n := range o.Unknown {
+		s.Unknown[text] += n
+	}
+}
+
+func (s *Summary) init() {
+	if s.Verdicts == nil {
+		s.Verdicts, s.Rules = map[engine.Action]int{}, map[int]RuleCount{}
+		s.Routes, s.Unknown = map[string]map[engine.Action]int{}, map[string]int{}
+	}
+}
+
+func (s *Summary) addRoute(route string, a engine.Action, n int) {
+	if s.Routes[route] == nil {
+		s.Routes[route] = map[engine.Action]int{}
+	}
+	s.Routes[route][a] += n
+}
+
+// addRule keeps the first message in the order of the alphabet, where a rule
+// has several, so that the order of requests makes no difference.
+func (s *Summary) addRule(id int, c RuleCount) {
+	rule := s.Rules[id]
+	rule.Requests, rule.Blocked = rule.Requests+c.Requests, rule.Blocked+c.Blocked
+	if rule.Message == "" || c.Message != "" && c.Message < rule.Message {
+		rule.Message = c.Message
+	}
+	s.Rules[id] = rule
 }
 
 // actions are in the order of a summary.
@@ -94,7 +133,7 @@ func (s *Summary) Write(w io.Writer) error {
 	b := bufio.NewWriter(w)
 	fmt.Fprintf(b, "%-8s %9s\n", "verdict", "requests")
 	for _, a := range actions {
-		fmt.Fprintf(b, "%-8s %9d %7s\n", a, s.verdicts[a], share(s.verdicts[a], s.Requests))
+		fmt.Fprintf(b, "%-8s %9d %7s\n", a, s.Verdicts[a], share(s.Verdicts[a], s.Requests))
 	}
 	fmt.Fprintf(b, "%-8s %9d\n", "all", s.Requests)
 	s.writeRules(b)
@@ -112,34 +151,34 @@ func share(n, all int) string {
 
 // writeRules lists the rules that matched, the most frequent first.
 func (s *Summary) writeRules(w io.Writer) {
-	if len(s.rules) == 0 {
+	if len(s.Rules) == 0 {
 		return
 	}
-	ids := slices.SortedFunc(maps.Keys(s.rules), func(a, b int) int {
-		return cmp.Or(s.rules[b].requests-s.rules[a].requests, a-b)
+	ids := slices.SortedFunc(maps.Keys(s.Rules), func(a, b int) int {
+		return cmp.Or(s.Rules[b].Requests-s.Rules[a].Requests, a-b)
 	})
 	fmt.Fprintf(w, "\n%-8s %9s %9s  %s\n", "rule", "requests", "blocked", "message")
 	for _, id := range ids {
-		rule := s.rules[id]
-		fmt.Fprintln(w, strings.TrimRight(fmt.Sprintf("%-8d %9d %9d  %s", id, rule.requests, rule.blocked, rule.message), " "))
+		rule := s.Rules[id]
+		fmt.Fprintln(w, strings.TrimRight(fmt.Sprintf("%-8d %9d %9d  %s", id, rule.Requests, rule.Blocked, rule.Message), " "))
 	}
 }
 
 // writeRoutes lists the policy's routes, the most frequent first.
 func (s *Summary) writeRoutes(w io.Writer) {
-	if len(s.routes) == 0 {
+	if len(s.Routes) == 0 {
 		return
 	}
 	all := func(route string) int {
-		n := s.routes[route]
+		n := s.Routes[route]
 		return n[engine.Block] + n[engine.Detect] + n[engine.Pass]
 	}
-	routes := slices.SortedFunc(maps.Keys(s.routes), func(a, b string) int {
+	routes := slices.SortedFunc(maps.Keys(s.Routes), func(a, b string) int {
 		return cmp.Or(all(b)-all(a), strings.Compare(a, b))
 	})
 	fmt.Fprintf(w, "\n%-24s %9s %9s %9s %9s\n", "route", "requests", "block", "detect", "pass")
 	for _, route := range routes {
-		n := s.routes[route]
+		n := s.Routes[route]
 		fmt.Fprintf(w, "%-24s %9d %9d %9d %9d\n", cmp.Or(route, "(none)"), all(route), n[engine.Block], n[engine.Detect], n[engine.Pass])
 	}
 }
@@ -153,9 +192,9 @@ func (s *Summary) writeNotes(w io.Writer) {
 
 // Notes say what the numbers do not cover, one sentence each.
 func (s *Summary) Notes() (notes []string) {
-	for i, n := range s.unknown {
-		if n > 0 {
-			notes = append(notes, fmt.Sprintf("%s: %d", unknownTexts[i], n))
+	for _, text := range unknownTexts {
+		if n := s.Unknown[text]; n > 0 {
+			notes = append(notes, fmt.Sprintf("%s: %d", text, n))
 		}
 	}
 	for _, note := range []struct {

@@ -22,6 +22,9 @@ type Traffic struct {
 	name    string
 	read    atomic.Int64
 	size    int64
+	source  int // of current
+	// skipped are the records of the source resumed that an earlier run has done.
+	resumed, skipped int
 }
 
 // input is a file to read. In a folder there may be files that are no
@@ -32,13 +35,14 @@ type input struct {
 }
 
 // Open finds the files that paths name: files, folders (all files below them
-// but hidden ones, sorted) and "-" for standard input. The error names the
+// but hidden ones, sorted), patterns such as "logs/*.gz" (as path/filepath's
+// Match has them, for callers without a shell) and "-" for standard input. The error names the
 // first path that cannot be read.
 func Open(paths []string, o Options) (*Traffic, error) {
 	if o.Format != "" && !slices.Contains(Formats(), o.Format) {
-		return nil, fmt.Errorf("unknown format %q: use har, ndjson, log or http", o.Format)
+		return nil, fmt.Errorf("unknown format %q: use %s", o.Format, formatNames())
 	}
-	t := &Traffic{options: o}
+	t := &Traffic{options: o, source: -1}
 	for _, path := range paths {
 		if err := t.add(path); err != nil {
 			return nil, err
@@ -53,8 +57,11 @@ func (t *Traffic) add(path string) error {
 		return nil
 	}
 	info, err := os.Stat(path)
+	if err != nil && strings.ContainsAny(path, "*?[") {
+		return t.addPattern(path)
+	}
 	if err != nil {
-		return source(path, err)
+		return sourceError(path, err)
 	}
 	if !info.IsDir() {
 		return t.addFile(input{path: path}, info)
@@ -62,7 +69,7 @@ func (t *Traffic) add(path string) error {
 	found := len(t.files)
 	err = filepath.WalkDir(path, func(p string, d fs.DirEntry, err error) error {
 		if err != nil {
-			return source(p, err)
+			return sourceError(p, err)
 		}
 		if p != path && strings.HasPrefix(d.Name(), ".") {
 			if d.IsDir() {
@@ -72,7 +79,7 @@ func (t *Traffic) add(path string) error {
 		}
 		info, err := os.Stat(p) // follows a link to a file; WalkDir follows none
 		if err != nil {
-			return source(p, err)
+			return sourceError(p, err)
 		}
 		if info.IsDir() {
 			return nil
@@ -83,6 +90,24 @@ func (t *Traffic) add(path string) error {
 		err = &SourceError{path, errors.New("the folder has no files")}
 	}
 	return err
+}
+
+// addPattern adds what a pattern matches, sorted. A file whose name has such
+// signs in it goes before.
+func (t *Traffic) addPattern(pattern string) error {
+	paths, err := filepath.Glob(pattern)
+	if err == nil && len(paths) == 0 {
+		err = errors.New("the pattern matches no file")
+	}
+	if err != nil {
+		return &SourceError{pattern, err}
+	}
+	for _, path := range paths {
+		if err := t.add(path); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // addFile opens the file once, so that one without permission is known before
@@ -98,7 +123,7 @@ func (t *Traffic) addFile(in input, info fs.FileInfo) error {
 	}
 	f, err := os.Open(in.path)
 	if err != nil {
-		return source(in.path, err)
+		return sourceError(in.path, err)
 	}
 	return f.Close()
 }
@@ -106,8 +131,8 @@ func (t *Traffic) addFile(in input, info fs.FileInfo) error {
 // stdin is the path of standard input.
 const stdin = "-"
 
-// source makes a SourceError of an error that names its file already.
-func source(path string, err error) error {
+// sourceError makes a SourceError of an error that names its file already.
+func sourceError(path string, err error) error {
 	var named *fs.PathError
 	if errors.As(err, &named) {
 		err = named.Err
@@ -122,27 +147,49 @@ func (t *Traffic) Size() int64 { return t.size }
 // are stored. It is safe to call at any time.
 func (t *Traffic) Read() int64 { return t.read.Load() }
 
-// Next returns the next entry of the sources in their order. Besides what a
+// skip has Next begin behind so many sources and records of the one after them.
+func (t *Traffic) skip(sources, records int) {
+	for _, in := range t.files[:sources] {
+		if info, err := os.Stat(in.path); err == nil {
+			t.read.Add(info.Size())
+		}
+	}
+	t.files, t.source = t.files[sources:], sources-1
+	t.resumed, t.skipped = sources, records
+}
+
+// Next returns the next record of the sources in their order. Besides what a
 // Reader returns there is *SourceError, after which it goes on with the next
 // source.
-func (t *Traffic) Next() (Entry, error) {
+func (t *Traffic) Next() (Record, error) {
+	for {
+		r, err := t.next()
+		if t.skipped == 0 || errors.Is(err, io.EOF) {
+			return r, err
+		}
+		t.skipped--
+	}
+}
+
+func (t *Traffic) next() (Record, error) {
 	for {
 		if t.current == nil {
 			if err := t.open(); err != nil {
-				return Entry{}, err
+				return Record{source: t.source}, err
 			}
 		}
-		e, err := t.current.Next()
+		r, err := t.current.Next()
+		r.source = t.source
 		var broken *EntryError
 		if err == nil || errors.As(err, &broken) {
-			return e, err
+			return r, err
 		}
 		closed := t.Close()
 		if !errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-			return Entry{}, source(t.name, err)
+			return r, sourceError(t.name, err)
 		}
 		if closed != nil {
-			return Entry{}, source(t.name, closed)
+			return r, sourceError(t.name, closed)
 		}
 	}
 }
@@ -154,12 +201,15 @@ func (t *Traffic) open() error {
 	}
 	in := t.files[0]
 	t.files = t.files[1:]
+	if t.source++; t.source > t.resumed {
+		t.skipped = 0 // the source resumed has become shorter
+	}
 	from := t.options.Stdin
 	t.name = "stdin"
 	if in.path != stdin {
 		f, err := os.Open(in.path)
 		if err != nil {
-			return source(in.path, err)
+			return sourceError(in.path, err)
 		}
 		from, t.closer, t.name = f, f, in.path
 	}
@@ -172,7 +222,7 @@ func (t *Traffic) open() error {
 	if in.inFolder && errors.Is(err, ErrUnknownFormat) {
 		return &EntryError{Position{File: t.name, Line: 1}, err.Error()}
 	}
-	return source(t.name, errors.Join(err, closed))
+	return sourceError(t.name, errors.Join(err, closed))
 }
 
 // Close closes the current file.

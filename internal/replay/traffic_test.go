@@ -29,7 +29,11 @@ func drain(t *testing.T, dir string, o Options, paths ...string) (got []string) 
 	traffic, err := Open(paths, o)
 	require.NoError(t, err)
 	for {
-		e, err := traffic.Next()
+		record, err := traffic.Next()
+		var e Entry
+		if err == nil {
+			e, err = record.Entry()
+		}
 		switch {
 		case errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF):
 			require.NoError(t, traffic.Close())
@@ -61,7 +65,9 @@ func TestFilesAndStandardInputAreReadInTheirOrder(t *testing.T) {
 	traffic, err := Open([]string{dir + "/1"}, o)
 	require.NoError(t, err)
 	require.EqualValues(t, len(sampleLog), traffic.Size())
-	e, err := traffic.Next()
+	record, err := traffic.Next()
+	require.NoError(t, err)
+	e, err := record.Entry()
 	require.NoError(t, err)
 	require.Equal(t, "shop.example", e.Request.Authority)
 	require.EqualValues(t, len(sampleLog), traffic.Read())
@@ -77,6 +83,14 @@ func TestASourceThatCannotBeReadIsReportedAndTheNextIsRead(t *testing.T) {
 	}, got[100:])
 }
 
+func TestAPatternIsWhatItMatches(t *testing.T) {
+	dir := folder(t, map[string]string{"a/1.log": sampleLog, "a/2.log": sampleLog, "a/3.txt": "x", "b[1].log": sampleLog})
+	require.Equal(t, []string{"a/1.log:1", "a/2.log:1"}, drain(t, dir, Options{}, dir+"/*/*.log"))
+	require.Equal(t, []string{"b[1].log:1"}, drain(t, dir, Options{}, dir+"/b[1].log"))
+	_, err := Open([]string{dir + "/*.har"}, Options{})
+	require.EqualError(t, err, dir+"/*.har: the pattern matches no file")
+}
+
 func TestWhatIsNotThereIsRefusedAtOnce(t *testing.T) {
 	dir := folder(t, map[string]string{"1": sampleLog, "empty/.x": ""})
 	for path, want := range map[string]string{
@@ -86,6 +100,6 @@ func TestWhatIsNotThereIsRefusedAtOnce(t *testing.T) {
 		_, err := Open([]string{filepath.Join(dir, "1"), filepath.Join(dir, path)}, Options{})
 		require.EqualError(t, err, filepath.Join(dir, want))
 	}
-	_, err := Open(nil, Options{Format: "pcap"})
-	require.EqualError(t, err, `unknown format "pcap": use har, ndjson, log or http`)
+	_, err := Open(nil, Options{Format: "xml"})
+	require.EqualError(t, err, `unknown format "xml": use `+formatNames())
 }
