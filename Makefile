@@ -30,11 +30,15 @@ NATIVE = $(shell go list ./... | grep -v '^tabard/e2e')
 help: ## Print the targets.
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-build: dist/tabard dist/tabard.wasm ## Build dist/tabard and dist/tabard.wasm.
+build: dist/tabard dist/tabard.wasm dist/tabard-beam ## Build dist/tabard, dist/tabard.wasm and dist/tabard-beam.
 
 # Go knows best what has changed, so both are always asked for.
 dist/tabard: FORCE
 	go build -trimpath -o $@ ./cmd/tabard
+
+# A module of its own: RATIONALE.md says why. Its go.mod follows the one above.
+dist/tabard-beam: FORCE
+	cd tools/beam && go build -mod=mod -trimpath -o $(CURDIR)/$@ .
 
 # The three modules for Envoy: the filter; one whose engine fails on demand, for
 # e2e; one without an engine, for the benchmark. The overlay keeps net/http and
@@ -51,6 +55,7 @@ dist/overlay.json: FORCE
 test: build dist/e2e/breaking.wasm $(ENVOY) ## Run every test: native ones with the race detector, e2e with a real Envoy.
 	@test -n "$(RACE)" || echo "no C compiler found: the tests run without the race detector"
 	go test $(RACE) -timeout 20m $(NATIVE)
+	cd tools/beam && go test -timeout 20m ./...
 	TABARD_DIFFERENTIAL_SECONDS=180 go test -count=1 -timeout 20m -run 'Differential$$' -v ./engine/screen
 	go test -count=1 -timeout 20m ./e2e/...
 
@@ -77,7 +82,7 @@ demo: build $(ENVOY) ## Start Envoy with the filter, play requests and attacks, 
 run: build $(ENVOY) ## The same, but stay up and print curl lines to try.
 	go run ./tools/demo -stay
 
-check: check-format check-vet check-lint check-dead check-tidy check-generated check-arch ## Everything that needs no test run.
+check: check-format check-vet check-lint check-dead check-tidy check-generated check-arch check-rules ## Everything that needs no test run.
 
 check-format: ## gofmt has nothing to say.
 	@unformatted=$$(gofmt -l $$(git ls-files -co --exclude-standard '*.go')); \
@@ -96,6 +101,7 @@ check-dead: .tools/deadcode ## No function that nothing calls, tests included.
 
 check-tidy: ## go.mod and go.sum say what the code needs.
 	go mod tidy -diff
+	cd tools/beam && go mod tidy -diff
 
 check-generated: ## The generated files are what make generate writes.
 	@state() { git status --porcelain; git diff; }; before=$$(state); \
@@ -105,6 +111,9 @@ check-generated: ## The generated files are what make generate writes.
 
 check-arch: ## The layout is what the design says.
 	go test -count=1 ./internal/arch
+
+check-rules: ## Our rules are laid out by tabard fmt, and tabard check has nothing against them.
+	go test -count=1 -run OurOwnRules ./internal/format ./internal/lint
 
 # Development tools, each pinned in a module of its own.
 .tools/%: tools/%/go.mod
@@ -118,4 +127,4 @@ clean: ## Remove what was built and fetched.
 
 FORCE:
 .PHONY: help build test differential e2e bench golden generate demo run check check-format check-vet check-lint \
-	check-dead check-tidy check-generated check-arch clean FORCE
+	check-dead check-tidy check-generated check-arch check-rules clean FORCE

@@ -65,7 +65,7 @@ func TestTheAccessLogShowsVerdictRulesAndScore(t *testing.T) {
 			require.Equal(t, "tabard_rule", line["details"])
 			require.Equal(t, "block", line["verdict"])
 			require.Equal(t, "2", line["phase"])
-			require.Equal(t, "5", line["score"])
+			require.Equal(t, "10", line["score"], "of 942100 and of the profile's rule")
 			require.Contains(t, line["rules"], "942100")
 			require.Regexp(t, `^[0-9a-f-]{36}$`, line["transaction_id"])
 			require.Equal(t, "/anything", line["path"], "without the query")
@@ -113,7 +113,7 @@ func TestTheAuditLineSaysWhyAndKeepsSecrets(t *testing.T) {
 func TestAHarmlessRequestHasNoAuditLine(t *testing.T) {
 	eachProtocol(t, "sample", func(t *testing.T, c client, addr string) {
 		c.send(t, addr, request{path: "/anything?q=shoes"})
-		require.NotContains(t, shared(t).Log(), accessLine(t)["transaction_id"])
+		require.NotContains(t, shared(t).Log(), accessLine(t)["request_id"])
 	})
 }
 

@@ -73,7 +73,7 @@ func hostileTraffic(t *testing.T) string {
 // page makes the report on traffic and returns its URL.
 func page(t *testing.T, traffic string) string {
 	t.Helper()
-	out, err := exec.Command(program(t), "report", traffic).Output()
+	out, err := exec.Command(program(t), "report", "--profile", "crs", traffic).Output()
 	require.NoError(t, err)
 	file := filepath.Join(t.TempDir(), "report.html")
 	require.NoError(t, os.WriteFile(file, out, 0o644))

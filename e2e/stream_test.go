@@ -79,6 +79,16 @@ func TestABlockedGRPCCallNeverArrives(t *testing.T) {
 	require.Empty(t, arrivals(t))
 }
 
+// What is not made of gRPC messages goes no further than its head.
+func TestABodyThatOnlyCallsItselfGRPCIsRefused(t *testing.T) {
+	t.Parallel()
+	got := clients()[1].send(t, shared(t).Addr("sample"), request{
+		path: "/echo.Echo/Talk", body: `{"q":"' OR '1'='1"}`,
+		header: [][2]string{{"Content-Type", "application/grpc"}, {"TE", "trailers"}},
+	})
+	require.Equal(t, "13", got.header.Get("Grpc-Status"), "400 as Envoy says it in gRPC: internal")
+}
+
 // What only calls itself gRPC is inspected: HTTP/1.1 carries none.
 func TestAFormThatCallsItselfGRPCIsInspected(t *testing.T) {
 	t.Parallel()

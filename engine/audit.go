@@ -28,6 +28,12 @@ type Record struct {
 	Country string `json:"country,omitempty"`
 	Method  string `json:"method"`
 	Host    string `json:"host,omitempty"`
+	// ResponseStatus is the upstream's, 0 when it was not asked.
+	ResponseStatus int `json:"response_status,omitempty"`
+	// Principal is a hash that names the caller, as Policy.Alerts says.
+	Principal string `json:"principal,omitempty"`
+	// Bypassed: the request did not come through the gateway of Policy.Alerts.
+	Bypassed bool `json:"bypassed,omitempty"`
 	// Target is the request target, cut and redacted.
 	Target string `json:"target"`
 	// Error is the cause of an internal error.
@@ -83,6 +89,14 @@ func (r Record) line() []byte {
 	o.optional("country", r.Country)
 	o.text("method", r.Method)
 	o.optional("host", r.Host)
+	if r.ResponseStatus != 0 {
+		o.number("response_status", r.ResponseStatus)
+	}
+	o.optional("principal", r.Principal)
+	if r.Bypassed {
+		o.key("bypassed")
+		o.out = append(o.out, "true"...)
+	}
 	o.text("target", r.Target)
 	o.optional("error", r.Error)
 	o.key("rules")
@@ -115,27 +129,37 @@ func (m RecordMatch) line(out []byte) []byte {
 const maxAuditTargetBytes = 2048
 
 // AuditLine returns one line of JSON, without a line break, about an exchange
-// that was blocked, that a rule which logs has matched or that failed; ok is
-// false for any other. Secrets are redacted. It is meant to be called after End,
+// that was blocked, that a rule which logs has matched, that failed or that an
+// alert rule of the policy is about; ok is false for any other. Secrets are redacted. It is meant to be called after End,
 // so that it has the matches of the logging phase.
 func (x *Exchange) AuditLine() (line []byte, ok bool) {
 	v := x.verdict
-	if v.Action == Pass && v.Reason == ReasonNone && v.Err == nil {
+	if v.Action != Pass || v.Reason != ReasonNone || v.Err != nil {
+		return x.Record().line(), true
+	}
+	if len(x.engine.policy.Alerts.Rules) == 0 {
+		return nil, false // most policies: nothing more is looked at
+	}
+	o := x.observe()
+	if !x.alertworthy(o) {
 		return nil, false
 	}
-	return x.Record().line(), true
+	return x.record(o).line(), true
 }
 
 // Record returns what AuditLine would write, for every exchange. It is meant to
 // be called after End.
-func (x *Exchange) Record() Record {
+func (x *Exchange) Record() Record { return x.record(x.observe()) }
+
+func (x *Exchange) record(o observation) Record {
 	v := x.verdict
 	r := Record{
 		Time:          x.started,
 		TransactionID: v.TransactionID, Verdict: v.Action, Reason: v.Reason, Mode: x.variant.mode,
 		Status: v.Status, Phase: v.Phase, Score: v.Score, OutboundScore: v.OutboundScore,
 		Route:  v.Route,
-		Client: addressText(x.clientAddr),
+		Client: addressText(x.clientAddr), Country: o.country,
+		ResponseStatus: x.response.status, Principal: o.principal, Bypassed: o.bypassed,
 		Method: cut(x.request.Method, MaxValueBytes), Host: cut(x.request.Authority, MaxValueBytes),
 		Target: x.auditTarget(),
 		Rules:  make([]RecordMatch, len(v.Matches)),

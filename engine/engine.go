@@ -30,6 +30,8 @@ type Engine struct {
 	geo      func(netip.Addr) Geo // nil: the headers that the policy names
 	sets     []*addressSet
 
+	places places
+
 	hits, disagreements atomic.Uint64
 }
 
@@ -42,6 +44,8 @@ type variant struct {
 	inputs []screen.TXVar
 	// uses are the address sets that the route asks.
 	uses []ipUse
+	// check is nil where the route has no schema.
+	check *requestCheck
 }
 
 // Option changes what an Engine takes from its surroundings.
@@ -80,9 +84,13 @@ func New(policy Policy, rules fs.FS, opts ...Option) (*Engine, error) {
 	if err := policy.validate(); err != nil {
 		return nil, err
 	}
-	e := &Engine{policy: policy, redactor: newRedactor(policy.Redact), now: time.Now, newID: randomID, reports: &reports{}, clients: newClientFinder(policy.ClientAddress)}
+	e := &Engine{policy: policy, redactor: newRedactor(policy.secretNames()), now: time.Now, newID: randomID, reports: &reports{}, clients: newClientFinder(policy.ClientAddress)}
 	for _, opt := range opts {
 		opt(e)
+	}
+	checks, err := policy.requestChecks()
+	if err != nil {
+		return nil, err
 	}
 	all := policy.variants()
 	sets, err := e.loadSets(rules)
@@ -90,7 +98,7 @@ func New(policy Policy, rules fs.FS, opts ...Option) (*Engine, error) {
 		return nil, err
 	}
 	c := compiler{policy: &policy, rules: sharedFS{rules, new(operators.Shared)}, uses: familiesOf(all), sets: map[string]*ruleset{}, warn: e.reports.add, watcher: e.watcher}
-	for _, s := range all {
+	for i, s := range all {
 		set, err := c.compile(s)
 		if err != nil {
 			return nil, err
@@ -99,7 +107,7 @@ func New(policy Policy, rules fs.FS, opts ...Option) (*Engine, error) {
 		if err != nil {
 			return nil, err
 		}
-		e.variants = append(e.variants, variant{settings: s, rules: set, inputs: ruleVariables(s), uses: uses})
+		e.variants = append(e.variants, variant{settings: s, rules: set, inputs: ruleVariables(s), uses: uses, check: checks[i]})
 	}
 	e.sets = sets.all
 	if !e.late {
@@ -127,6 +135,7 @@ func ruleVariables(s settings) []screen.TXVar {
 	values := [len(settingInputs)]string{
 		s.route, string(s.jwt.Mode), strconv.Itoa(s.jwt.MaxBytes),
 		strings.Join(s.contentTypes, " "),
+		strings.Join(s.accept, " "), strings.ToLower(strings.Join(s.charsets, " ")),
 	}
 	out := make([]screen.TXVar, len(values))
 	for i, v := range values {

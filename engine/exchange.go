@@ -33,6 +33,7 @@ type Exchange struct {
 	secrets secretCache
 
 	requestBody, responseBody bodyState
+	grpc                      GRPCFrames
 }
 
 // bodyState is how far a body has come.
@@ -62,7 +63,8 @@ type Skip struct {
 type SkipReason string
 
 const (
-	// SkipGRPC: a gRPC stream is binary and may have no end.
+	// SkipGRPC: a gRPC stream is binary and may have no end. Runners give each
+	// piece to RequestBody, or to GRPCFrames, before it goes on.
 	SkipGRPC SkipReason = "grpc"
 	// SkipUpgrade: after an upgrade (WebSocket) the bytes are no HTTP body.
 	SkipUpgrade SkipReason = "upgrade"
@@ -72,7 +74,8 @@ const (
 	SkipLimit SkipReason = "limit"
 	// SkipContentType: the response's media type is not among those to hold.
 	SkipContentType SkipReason = "content_type"
-	// SkipEncoding: the response is compressed.
+	// SkipEncoding: the response is compressed, or the request is in a coding that
+	// the route does not take off.
 	SkipEncoding SkipReason = "encoding"
 	// SkipStream: server-sent events have no end.
 	SkipStream SkipReason = "stream"
@@ -117,7 +120,7 @@ func (x *Exchange) RequestHeaders(r Request, end bool) Verdict {
 		x.clientAddr = x.engine.clients.find(x.conn.Peer.Addr(), r.Headers)
 		v, ambiguous := x.engine.route(r)
 		x.variant, x.verdict.Route = v, v.route
-		if ambiguous && x.refuse(ReasonAmbiguousPath, 400) {
+		if ambiguous && x.refuse(ReasonAmbiguousPath, 400) || v.refuse != 0 && x.refuse(ReasonRoute, v.refuse) {
 			return
 		}
 		x.runRequestHeaders()
@@ -139,9 +142,13 @@ func (x *Exchange) RequestHeaders(r Request, end bool) Verdict {
 func (x *Exchange) HoldRequest() bool { return x.requestBody.held }
 
 // RequestBody takes a piece of the body; end says that it is the last one and
-// that no trailers follow. Bytes of a body that is not held are counted only.
+// that no trailers follow. Bytes of a body that is not held are counted only; of
+// one that is skipped as gRPC the messages are followed.
 func (x *Exchange) RequestBody(chunk []byte, end bool) Verdict {
 	return x.guard(func() {
+		if x.requestBody.skipped.Reason == SkipGRPC && x.grpc.Take(chunk, end) != nil && x.refuse(ReasonFraming, 400) {
+			return
+		}
 		settings := x.variant.requestBody
 		x.takeBody(&x.requestBody, chunk, end, bodyLimit{settings.LimitBytes, settings.OverLimit, 413}, x.endRequest)
 	})
@@ -203,7 +210,9 @@ func changesFraming(name string) bool {
 // endRequest runs phase 2.
 func (x *Exchange) endRequest() {
 	x.phase, x.requestBody.held = 2, false
-	x.runRequestBody()
+	if x.examine(); x.verdict.Action != Block {
+		x.runRequestBody()
+	}
 }
 
 // skipRequest says why a body is not to be held, or "".
@@ -231,14 +240,24 @@ func isGRPC(r Request) bool {
 }
 
 // isUpgrade accepts a GET without a body of its own; anything else that asks
-// for an upgrade is held like every other request.
+// for an upgrade is held like every other request. A CONNECT of HTTP/1.1 that
+// announces no body asks for a tunnel: what would follow has no end, and
+// waiting for it would keep the client from its answer.
 func isUpgrade(r Request) bool {
 	length := r.Headers.Get("content-length")
-	return r.Method == "GET" && r.Headers.Get("upgrade") != "" &&
-		(length == "" || length == "0") && r.Headers.Get("transfer-encoding") == "" &&
-		slices.ContainsFunc(strings.Split(strings.ToLower(r.Headers.Get("connection")), ","), func(option string) bool {
-			return strings.TrimSpace(option) == "upgrade"
-		})
+	if length != "" && length != "0" || r.Headers.Get("transfer-encoding") != "" {
+		return false
+	}
+	return r.Method == "CONNECT" && r.Protocol == "HTTP/1.1" ||
+		r.Method == "GET" && r.Headers.Get("upgrade") != "" && hasOption(r.Headers.Get("connection"), "upgrade")
+}
+
+// hasOption says whether a Connection header has an option, in any case of
+// letters (RFC 9110, section 7.6.1).
+func hasOption(connection, option string) bool {
+	return slices.ContainsFunc(strings.Split(connection, ","), func(part string) bool {
+		return strings.EqualFold(strings.TrimSpace(part), option)
+	})
 }
 
 // ResponseHeaders runs phase 3 and, unless the body is to be held, phase 4.

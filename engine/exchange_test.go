@@ -98,8 +98,55 @@ func TestRequestPhases(t *testing.T) {
 	}
 }
 
+// connect asks for a tunnel.
+func connect(more ...[2]string) engine.Request {
+	r := get("shop.example:443", more...)
+	r.Method = "CONNECT"
+	return r
+}
+
+func TestGRPCMessagesAreFollowed(t *testing.T) {
+	waf := newEngine(t, "routes:\n  - {name: watch, path: /watch, mode: detect}\n")
+	call := func(path string) engine.Request {
+		r := post(path, "application/grpc", [2]string{"te", "trailers"})
+		r.Protocol = "HTTP/2"
+		return r
+	}
+	for _, tc := range []struct {
+		name, path, body string
+		action           engine.Action
+	}{
+		{"a message", "/", "\x00\x00\x00\x00\x02hi", engine.Pass},
+		{"two, one of them empty and compressed", "/", "\x01\x00\x00\x00\x00\x00\x00\x00\x00\x01x", engine.Pass},
+		{"none at all", "/", "", engine.Pass},
+		{"JSON", "/", `{"a":1}`, engine.Block},
+		{"a form", "/", "a=1", engine.Block},
+		{"a message and text", "/", "\x00\x00\x00\x00\x02hi{}", engine.Block},
+		{"a message that is cut", "/", "\x00\x00\x00\x00\x02h", engine.Block},
+		{"a head that is cut", "/", "\x00\x00", engine.Block},
+		{"JSON where rules only detect", "/watch", `{"a":1}`, engine.Detect},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			for _, n := range []int{1, 3, 100} {
+				x := waf.Begin(engine.Conn{})
+				x.RequestHeaders(call(tc.path), false)
+				require.Equal(t, tc.path == "/", x.Blocks())
+				for rest := tc.body; rest != ""; rest = rest[min(n, len(rest)):] {
+					x.RequestBody([]byte(rest[:min(n, len(rest))]), false)
+				}
+				x.RequestBody(nil, true)
+				v := x.End()
+				require.Equal(t, tc.action, v.Action)
+				if tc.action != engine.Pass {
+					require.Equal(t, engine.ReasonFraming, v.Reason)
+				}
+			}
+		})
+	}
+}
+
 func TestWhichBodiesAreHeld(t *testing.T) {
-	waf := newEngine(t, "routes:\n  - {name: raw, path: /raw, request_body: {inspect: false}}\n")
+	waf := newEngine(t, "crs: {allowed_methods: [GET, POST, CONNECT]}\nroutes:\n  - {name: raw, path: /raw, request_body: {inspect: false}}\n")
 	grpc := post("/pkg.Service/Call", "application/grpc+proto", [2]string{"te", "trailers"})
 	grpc.Protocol = "HTTP/2"
 	fakeGRPC := grpc
@@ -116,6 +163,9 @@ func TestWhichBodiesAreHeld(t *testing.T) {
 		{"what only calls itself gRPC is held", fakeGRPC, ""},
 		{"a WebSocket upgrade is not held", socket, engine.SkipUpgrade},
 		{"an upgrade with a body of its own is held", withBody, ""},
+		{"a tunnel has no body to wait for", connect(), engine.SkipUpgrade},
+		{"a CONNECT that announces a body is held", connect([2]string{"Content-Length", "5"}), ""},
+		{"so is one with a chunked body", connect([2]string{"Transfer-Encoding", "chunked"}), ""},
 		{"a body is not held where the policy says so", post("/raw", form), engine.SkipPolicy},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -123,7 +173,7 @@ func TestWhichBodiesAreHeld(t *testing.T) {
 			v := x.RequestHeaders(tc.request, false)
 			require.NotEqual(t, engine.Block, v.Action, v.IDs())
 			require.Equal(t, tc.skipped == "", x.HoldRequest())
-			x.RequestBody([]byte("12345"), false)
+			x.RequestBody([]byte("\x00\x00\x00\x00\x00"), false) // a gRPC message, too
 			skip, _ := x.Uninspected()
 			require.Equal(t, tc.skipped, skip.Reason)
 			if tc.skipped != "" {

@@ -25,7 +25,8 @@ type inspection struct {
 	ranRules int               // how many rules had matched before this phase of Coraza
 	trailers Headers
 	response response
-	inputs   [maxInputs]screen.TXVar
+	examination
+	inputs [maxInputs]screen.TXVar
 }
 
 // response is the head of a response.
@@ -57,6 +58,12 @@ func (x *Exchange) runRequestBody() {
 			x.screen.RequestHeader(line[0], line[1])
 		}
 		x.screen.Input(bodyBytesVariable, x.bodyBytes())
+		for _, f := range x.found {
+			x.screen.Input(f.Name, f.Value)
+		}
+		for i, name := range x.nested.names {
+			x.screen.Argument(name, x.nested.values[i])
+		}
 		if x.screened(x.screen.Phase2(x.state(), string(x.requestBody.kept))) {
 			return
 		}
@@ -134,6 +141,9 @@ func (x *Exchange) startCoraza() {
 		w.Watch(x.tx.(plugintypes.TransactionState))
 	}
 	variables := x.txVariables()
+	for _, v := range x.variant.rules.constants {
+		variables.Set(v.Name, []string{v.Value})
+	}
 	for _, input := range x.inputs {
 		variables.Set(input.Name, []string{input.Value})
 	}
@@ -151,6 +161,12 @@ func (x *Exchange) corazaPhase() (stop *types.Interruption, err error) {
 		}
 		// Coraza sets REQUEST_BODY_LENGTH only when one of its parsers runs.
 		x.txVariables().Set(bodyBytesVariable, []string{x.bodyBytes()})
+		for _, f := range x.found {
+			x.txVariables().Set(f.Name, []string{f.Value})
+		}
+		for i, name := range x.nested.names {
+			x.tx.AddGetRequestArgument(name, x.nested.values[i])
+		}
 		// Over the limit, Coraza runs phase 2 in here already.
 		if stop, _, err = x.tx.WriteRequestBody(x.requestBody.kept); err != nil || stop != nil {
 			return stop, err
@@ -174,8 +190,8 @@ func (x *Exchange) bodyBytes() string { return strconv.FormatInt(x.requestBody.b
 // removeRules tells Coraza which rules of the current phase cannot match. A
 // shadow run does without, since it is there to find out.
 func (x *Exchange) removeRules() {
-	if tx, ok := x.tx.(interface{ RemoveRuleByID(int) }); ok && !x.shadow {
-		for _, id := range x.outcomes[x.phase].Skip {
+	if tx, ok := x.tx.(interface{ RemoveRuleByID(int) }); ok && !x.shadow && x.screen != nil {
+		for _, id := range x.screen.Skip(x.phase) {
 			tx.RemoveRuleByID(id)
 		}
 	}
@@ -197,7 +213,7 @@ func (x *Exchange) learn(stop *types.Interruption) {
 	out := x.outcomes[x.phase]
 	switch {
 	case x.screen.Unrepeatable():
-	case out.Hit && (!clean || !sameIDs(ids, out.Matched)), x.shadow && shareID(ids, out.Skip):
+	case out.Hit && (!clean || !sameIDs(ids, out.Matched)), x.shadow && shareID(ids, x.screen.Skip(x.phase)):
 		x.engine.disagree(x)
 	case !out.Hit:
 		x.screen.Learn(x.phase, ids, clean, screen.StateOf(x.tx))

@@ -35,7 +35,7 @@ func TestARecordLeavesOutWhatIsEmpty(t *testing.T) {
 func TestAnAuditLineIsReadBackAsTheSameRecord(t *testing.T) {
 	record := Record{
 		Time: time.Date(2026, 11, 24, 9, 30, 0, 5, time.UTC), TransactionID: "t-1", Verdict: Block, Reason: ReasonRule, Mode: ModeBlock,
-		Status: 403, Phase: 2, Score: 5, OutboundScore: 1, Route: "orders", Client: "192.0.2.7", Country: "NL", Method: "GET", Host: "shop.example",
+		Status: 403, Phase: 2, Score: 5, OutboundScore: 1, Route: "orders", Client: "192.0.2.7", Country: "NL", ResponseStatus: 200, Principal: "ab", Bypassed: true, Method: "GET", Host: "shop.example",
 		Target: "/?q=\x00\"<", Error: "panic: x",
 		Rules: []RecordMatch{{ID: 942100, Rule: "a.conf:1:2", Phase: 2, Severity: "critical", Target: "ARGS:q", Message: "SQL", Value: "1'"}},
 	}

@@ -11,6 +11,9 @@ package engine
 type Policy struct {
 	// Mode says whether a verdict stops the exchange; block when empty.
 	Mode Mode `yaml:"mode"`
+	// Profile tunes the Core Rule Set for a kind of traffic; crs, which is
+	// plain CRS, when empty.
+	Profile Profile `yaml:"profile"`
 	// CRS configures the OWASP Core Rule Set.
 	CRS CRS `yaml:"crs"`
 	// Directives are SecLang of one's own.
@@ -24,6 +27,22 @@ type Policy struct {
 	// ContentTypes lists the request media types that are allowed, such as
 	// application/json, application/*+json or text/*; empty allows all.
 	ContentTypes []string `yaml:"content_types"`
+	// Charsets lists the character sets that a Content-Type may name, such as
+	// utf-8; empty allows all. With a list, parameters that can be read in two ways
+	// are refused as well.
+	Charsets []string `yaml:"charsets"`
+	// Accept lists the media types of which a request must accept one, in the
+	// forms of content_types; empty allows all.
+	Accept []string `yaml:"accept"`
+	// JSON says how strictly JSON bodies are read.
+	JSON JSON `yaml:"json"`
+	// GraphQL sets limits to GraphQL documents.
+	GraphQL GraphQL `yaml:"graphql"`
+	// Uploads says which files are taken.
+	Uploads Uploads `yaml:"uploads"`
+	// OwnRules says what our rules for content types, bodies and uploads (ids
+	// 100100 to 100199 and 100400 to 100499) do when they match; deny when empty.
+	OwnRules OwnRules `yaml:"own_rules"`
 	// JWT configures the structural check of bearer tokens.
 	JWT JWT `yaml:"jwt"`
 	// IPSets are named sets of addresses, from this document, a file or a URL.
@@ -47,6 +66,11 @@ type Policy struct {
 	// never reach a log, in any case of letters; Authorization,
 	// Proxy-Authorization, Cookie and Set-Cookie are always among them.
 	Redact []string `yaml:"redact"`
+	// Schemas is a JSON object of schemas by their names, for the schema of
+	// routes. In it {"$ref": "#/Name"} stands for another one.
+	Schemas string `yaml:"schemas"`
+	// Alerts say what somebody should hear of.
+	Alerts Alerts `yaml:"alerts"`
 	// Routes are tried in order; the first one that matches is taken.
 	Routes []Route `yaml:"routes"`
 
@@ -65,6 +89,20 @@ const (
 
 // Choices returns the accepted spellings.
 func (Mode) Choices() []string { return []string{string(ModeBlock), string(ModeDetect)} }
+
+// Profile tunes the Core Rule Set for a kind of traffic.
+type Profile string
+
+const (
+	// ProfileCRS is the Core Rule Set as it is.
+	ProfileCRS Profile = "crs"
+	// ProfileAPI adds rules for what attacks JSON APIs and keeps the Core Rule
+	// Set from what is ordinary there: rules/profiles/api.
+	ProfileAPI Profile = "api"
+)
+
+// Choices returns the accepted spellings.
+func (Profile) Choices() []string { return []string{string(ProfileAPI), string(ProfileCRS)} }
 
 // ScreenMode switches the fast path.
 type ScreenMode string
@@ -164,6 +202,13 @@ type Body struct {
 	LimitBytes int `yaml:"limit_bytes"`
 	// OverLimit says what happens to a longer one; reject when empty.
 	OverLimit OverLimit `yaml:"over_limit"`
+	// Encodings lists the content codings (gzip, deflate) that are taken off a
+	// body before it is inspected; limit_bytes holds for what comes out. When empty,
+	// CRS refuses every Content-Encoding.
+	Encodings []string `yaml:"encodings"`
+	// Nested decodes JSON inside of query, cookie, form and JSON values, and
+	// attributes of XML, and inspects what is in them; true when not set.
+	Nested *bool `yaml:"nested"`
 }
 
 // OverLimit is what happens to a body over its limit.
@@ -197,6 +242,65 @@ type ResponseBody struct {
 	// OverLimit says what happens to a longer one; partial when empty.
 	OverLimit OverLimit `yaml:"over_limit"`
 }
+
+// JSON says how strictly JSON bodies are read (rules/api).
+type JSON struct {
+	// Strict refuses what is no I-JSON (RFC 7493): repeated keys, text behind the
+	// value, NaN, a byte order mark, numbers out of range, broken UTF-8.
+	Strict bool `yaml:"strict"`
+	// MaxDepth is how deep objects and arrays may nest with strict; 32 when 0.
+	MaxDepth int `yaml:"max_depth"`
+}
+
+// GraphQL sets limits to GraphQL documents in JSON bodies, in application/graphql
+// bodies and in the argument query (rules/api). A limit of 0 is none.
+type GraphQL struct {
+	// MaxDepth is how deep selections may nest, fragments included.
+	MaxDepth int `yaml:"max_depth"`
+	// MaxAliases is how many fields may be asked for under another name. Further
+	// operations of a batch count as aliases: they multiply work in the same way.
+	MaxAliases int `yaml:"max_aliases"`
+	// Introspection allows questions about the schema; true when not set.
+	Introspection *bool `yaml:"introspection"`
+}
+
+// Uploads says which files are taken, in multipart bodies and in bodies that are
+// one file (rules/upload).
+type Uploads struct {
+	// Check looks at every file: executables, archives, macros, polyglots, active
+	// markup, dangerous names and bytes that are not what they say are refused, and
+	// multipart bodies that can be read in two ways. The other fields are for
+	// routes with check: true.
+	Check bool `yaml:"check"`
+	// Allow takes files back in that check refuses: executable, archive, macro,
+	// polyglot, active, extension, mismatch or near_mismatch.
+	Allow []string `yaml:"allow"`
+	// Extensions lists the file extensions that are taken, without the dot, in
+	// small letters; empty takes all that are not dangerous.
+	Extensions []string `yaml:"extensions"`
+	// Types lists the formats that are taken, as their bytes show them, in the
+	// forms of content_types; empty takes all.
+	Types []string `yaml:"types"`
+	// MaxFiles is how many files one body may have; no limit when 0.
+	MaxFiles int `yaml:"max_files"`
+	// MaxFileBytes is the longest file; no limit but the body's when 0.
+	MaxFileBytes int `yaml:"max_file_bytes"`
+	// MaxParts is how many parts a multipart body may have; 100 when 0.
+	MaxParts int `yaml:"max_parts"`
+}
+
+// OwnRules is what our own rules do when they match.
+type OwnRules string
+
+const (
+	// OwnRulesDeny refuses the request with the rule's own status.
+	OwnRulesDeny OwnRules = "deny"
+	// OwnRulesScore only adds to the anomaly score, which blocks at its threshold.
+	OwnRulesScore OwnRules = "score"
+)
+
+// Choices returns the accepted spellings.
+func (OwnRules) Choices() []string { return []string{string(OwnRulesDeny), string(OwnRulesScore)} }
 
 // JWT configures the structural check of bearer tokens (rules/auth).
 type JWT struct {
@@ -251,6 +355,11 @@ type Route struct {
 	// Methods are request methods, as sent.
 	Methods []string `yaml:"methods"`
 
+	// Refuse is the status, 400 to 599, with which all requests of the route are
+	// refused, such as 404 behind the routes that an API describes.
+	Refuse int `yaml:"refuse"`
+	// Schema says what the requests of the route must look like.
+	Schema *RequestSchema `yaml:"schema"`
 	// Mode replaces Policy.Mode when set.
 	Mode Mode `yaml:"mode"`
 	// Exclusions are added to Policy.CRS.Exclusions.
@@ -263,6 +372,18 @@ type Route struct {
 	ResponseBody *ResponseBody `yaml:"response_body"`
 	// ContentTypes replaces Policy.ContentTypes when set.
 	ContentTypes []string `yaml:"content_types"`
+	// Charsets replaces Policy.Charsets when set.
+	Charsets []string `yaml:"charsets"`
+	// Accept replaces Policy.Accept when set.
+	Accept []string `yaml:"accept"`
+	// JSON replaces Policy.JSON when set.
+	JSON *JSON `yaml:"json"`
+	// GraphQL replaces Policy.GraphQL when set.
+	GraphQL *GraphQL `yaml:"graphql"`
+	// Uploads replaces Policy.Uploads when set.
+	Uploads *Uploads `yaml:"uploads"`
+	// OwnRules replaces Policy.OwnRules when set.
+	OwnRules OwnRules `yaml:"own_rules"`
 	// JWT replaces Policy.JWT when set.
 	JWT *JWT `yaml:"jwt"`
 	// IP replaces Policy.IP when set.

@@ -16,6 +16,7 @@ import (
 
 	"tabard/engine/ipset"
 	"tabard/engine/operators"
+	"tabard/engine/screen"
 	"tabard/engine/seclang"
 )
 
@@ -27,18 +28,21 @@ type ruleset struct {
 	// warm compiles the screener, or does nothing when there is to be none.
 	warm      func()
 	positions map[int]seclang.Position
+	// constants are variables that are set for rules which Coraza did not get.
+	constants []screen.TXVar
 }
 
 // families says which of our rule families a policy uses on any route. A
 // family that no route uses is not loaded, so that it costs nothing; one that
 // some route uses is loaded for all, so that they still share a rule set.
-type families struct{ jwt, mime, ip bool }
+type families struct{ jwt, api, upload, ip bool }
 
 func familiesOf(all []settings) families {
 	var f families
 	for _, s := range all {
 		f.jwt = f.jwt || s.jwt.Mode != JWTOff
-		f.mime = f.mime || len(s.contentTypes) > 0
+		f.api = f.api || s.usesAPI()
+		f.upload = f.upload || s.usesUploads()
 		f.ip = f.ip || !s.ip.empty()
 	}
 	return f
@@ -47,7 +51,7 @@ func familiesOf(all []settings) families {
 // compiler builds the rule sets of one policy.
 type compiler struct {
 	policy *Policy
-	rules  fs.FS
+	rules  sharedFS
 	uses   families
 	sets   map[string]*ruleset
 	// warn takes lines for Engine.Reports.
@@ -84,7 +88,7 @@ func keyOf(sources []seclang.Source) string {
 
 // load compiles sources with Coraza. Each error gets the place of the
 // directive at fault, which Coraza does not tell.
-func (c *compiler) load(s settings, sources []seclang.Source, files fs.FS) (*ruleset, error) {
+func (c *compiler) load(s settings, sources []seclang.Source, files sharedFS) (*ruleset, error) {
 	directives, err := seclang.Load(files, sources)
 	if err != nil {
 		return nil, c.translate(err)
@@ -96,33 +100,46 @@ func (c *compiler) load(s settings, sources []seclang.Source, files fs.FS) (*rul
 	if err := c.checkExclusions(s.exclusions, directives, positions); err != nil {
 		return nil, err
 	}
-	log := &directiveCounter{Logger: debuglog.Noop(), watcher: c.watcher}
-	config := coraza.NewWAFConfig().WithRootFS(files).WithDebugLogger(log)
-	for _, source := range sources {
-		config = config.WithDirectives(source.Text)
+	known := seclang.Known{Operators: operators.Names(), Files: files}
+	table, errs := seclang.Parse(directives, known)
+	options := screenOptions(known.Files)
+	needed, set := files, &ruleset{positions: positions}
+	if c.shortens() && len(errs) == 0 {
+		if needed, set.constants, err = shorten(files, table, directives, options); err != nil {
+			return nil, err
+		}
 	}
-	waf, err := newWAF(config)
-	log.done = true
+	var parsed int
+	if set.waf, parsed, err = c.newWAF(needed, sources); err != nil {
+		// Its place is found by counting all directives.
+		set.waf, parsed, err = c.newWAF(files, sources)
+	}
 	if err != nil {
-		return nil, c.translate(c.locate(err, files, directives, log.count))
+		return nil, c.translate(c.locate(err, files, directives, parsed))
 	}
 	for id, at := range positions {
 		positions[id] = c.policyPosition(at)
 	}
-	known := seclang.Known{Operators: operators.Names(), Files: files}
-	set := &ruleset{waf: waf, positions: positions}
-	set.warm = sync.OnceFunc(func() { set.screener.Store(c.compileScreener(s, directives, known)) })
+	set.warm = sync.OnceFunc(func() { set.screener.Store(c.compileScreener(table, errs, options)) })
 	return set, nil
 }
 
-// newWAF makes an error of the panics with which Coraza answers some mistakes.
-func newWAF(config coraza.WAFConfig) (waf coraza.WAF, err error) {
+// newWAF compiles sources and makes an error of the panics with which Coraza
+// answers some mistakes. parsed is the number of directives that it came to.
+func (c *compiler) newWAF(files fs.FS, sources []seclang.Source) (waf coraza.WAF, parsed int, err error) {
+	log := &directiveCounter{Logger: debuglog.Noop(), watcher: c.watcher}
 	defer func() {
+		log.done, parsed = true, log.count
 		if p := recover(); p != nil {
 			err = panicError(p)
 		}
 	}()
-	return coraza.NewWAF(config)
+	config := coraza.NewWAFConfig().WithRootFS(files).WithDebugLogger(log)
+	for _, source := range sources {
+		config = config.WithDirectives(source.Text)
+	}
+	waf, err = coraza.NewWAF(config)
+	return waf, 0, err
 }
 
 // locate turns Coraza's error, which names no place, into one that does: what

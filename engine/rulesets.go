@@ -34,7 +34,7 @@ func RuleSets(policy Policy, rules fs.FS) ([]RuleSet, error) {
 		return nil, err
 	}
 	all := policy.variants()
-	c := compiler{policy: &policy, rules: rules, uses: familiesOf(all)}
+	c := compiler{policy: &policy, rules: sharedFS{FS: rules}, uses: familiesOf(all)}
 	sets := newSetLoader(&policy, rules, time.Now())
 	if err := sets.named(); err != nil {
 		return nil, err

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"io/fs"
 	"slices"
 	"strconv"
 	"sync"
@@ -32,10 +33,10 @@ const (
 const defaultShadowSample = 1000
 
 // TX variables that the engine sets: those of the settings, those of the
-// connection, those of the client's address (addressInputs), and one before
-// phase 2.
+// connection, those of the client's address (addressInputs), and before phase 2
+// one and what was found in the body.
 var (
-	settingInputs     = [...]string{"tabard_route", "tabard_jwt", "tabard_jwt_max_bytes", "tabard_mime"}
+	settingInputs     = [...]string{"tabard_route", "tabard_jwt", "tabard_jwt_max_bytes", "tabard_mime", "tabard_accept", "tabard_charsets"}
 	connectionInputs  = [...]string{"tabard_proxy_route", "tabard_tls", "tabard_scheme", "tabard_grpc"}
 	bodyBytesVariable = "tabard_body_bytes"
 )
@@ -129,22 +130,27 @@ func (r *reports) take() []string {
 	return lines
 }
 
+// screenOptions are what the text of the rules does not say.
+func screenOptions(files fs.FS) screen.Options {
+	return screen.Options{
+		Files:     files,
+		Operators: operators.Plain(files),
+		Distinct:  operators.DistinctNames,
+		Inputs:    slices.Concat(settingInputs[:], connectionInputs[:], addressInputs[:], []string{bodyBytesVariable}, foundNames()),
+	}
+}
+
 // compileScreener builds the screener of a rule set; a set that it cannot
 // model runs in Coraza alone, with a warning that says why.
-func (c *compiler) compileScreener(s settings, directives []seclang.Directive, known seclang.Known) *screener {
+func (c *compiler) compileScreener(table *seclang.Table, errs []*seclang.Error, options screen.Options) *screener {
 	if c.policy.Screen == ScreenOff {
 		return nil
 	}
-	table, errs := seclang.Parse(directives, known)
 	if len(errs) > 0 {
 		c.warn("the screener is off: " + c.translate(errs[0]).Error())
 		return nil
 	}
-	out, err := screen.Compile(table, screen.Options{
-		Files:     known.Files,
-		Operators: operators.Plain(known.Files),
-		Inputs:    slices.Concat(settingInputs[:], connectionInputs[:], addressInputs[:], []string{bodyBytesVariable}),
-	})
+	out, err := screen.Compile(table, options)
 	if err != nil {
 		c.warn("the screener is off: " + c.translate(err).Error())
 		return nil

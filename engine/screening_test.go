@@ -42,7 +42,7 @@ func exchange(e *Engine, target, body string) Verdict {
 }
 
 func TestTheScreenerAnswersWhatItHasSeenTheLikeOf(t *testing.T) {
-	for _, policy := range []string{"", "response_body: {inspect: true}\n", "jwt: {mode: detect}\ncontent_types: [text/*, application/x-www-form-urlencoded]\nip: {block: [192.0.2.0/24]}\n"} {
+	for _, policy := range []string{"", "profile: api\n", "response_body: {inspect: true}\n", "jwt: {mode: detect}\ncontent_types: [text/*, application/x-www-form-urlencoded]\nip: {block: [192.0.2.0/24]}\n"} {
 		e := screenedEngine(t, policy)
 		require.Empty(t, e.Reports())
 		require.Equal(t, ScreenedMiss, exchange(e, "/?q=shoes", "").Screen)
@@ -54,7 +54,8 @@ func TestTheScreenerAnswersWhatItHasSeenTheLikeOf(t *testing.T) {
 		require.Equal(t, []any{Block, ScreenedFallback}, []any{v.Action, v.Screen})
 		require.NotEmpty(t, v.ScreenReason)
 		v = exchange(e, "/login", "user=1'+OR+'1'='1")
-		require.Equal(t, []any{Block, 5}, []any{v.Action, v.Score})
+		require.Equal(t, Block, v.Action)
+		require.GreaterOrEqual(t, v.Score, 5)
 		require.Zero(t, e.Disagreements())
 	}
 }

@@ -1,5 +1,10 @@
 package engine
 
+import (
+	"tabard/engine/mime"
+	"tabard/engine/upload"
+)
+
 // Defaults of a policy, each with its reason.
 const (
 	// defaultRequestLimitBytes is what coraza-proxy-wasm and Coraza's in-memory
@@ -11,6 +16,11 @@ const (
 	DefaultInboundThreshold = 5
 	// defaultTokenBytes: servers refuse header lines over 8 KiB by default.
 	defaultTokenBytes = 8 << 10
+	// defaultJSONDepth is twice what API documents have, and far below what a
+	// recursive parser breaks at.
+	defaultJSONDepth = 32
+	// defaultUploadParts: a form with a hundred fields is a large one.
+	defaultUploadParts = 100
 	// defaultRefreshSeconds is how often feeds change, and what their publishers
 	// ask for.
 	defaultRefreshSeconds = 3600
@@ -20,12 +30,22 @@ const (
 type settings struct {
 	route        string
 	mode         Mode
+	profile      Profile
 	crs          CRS
 	exclusions   []placed[Exclusion]
 	directives   []placed[Directives]
 	requestBody  Body
 	responseBody ResponseBody
 	contentTypes []string
+	charsets     []string
+	accept       []string
+	json         JSON
+	graphQL      GraphQL
+	uploads      Uploads
+	uploadLimits upload.Limits
+	ownRules     OwnRules
+	schema       *RequestSchema
+	refuse       int
 	jwt          JWT
 	ip           IP
 	ipPath       string // where ip stands in the policy
@@ -48,11 +68,12 @@ func place1[T any](path string, list []T) []placed[T] {
 // variants returns the settings of the whole policy and then of each route.
 func (p *Policy) variants() []settings {
 	base := settings{
-		mode: p.Mode, crs: p.CRS,
+		mode: p.Mode, profile: p.Profile, crs: p.CRS,
 		exclusions:  place1("crs.exclusions", p.CRS.Exclusions),
 		directives:  place1("directives", p.Directives),
 		requestBody: p.RequestBody, responseBody: p.ResponseBody,
-		contentTypes: p.ContentTypes, jwt: p.JWT, ip: p.IP, ipPath: "ip",
+		contentTypes: p.ContentTypes, charsets: p.Charsets, accept: p.Accept,
+		json: p.JSON, graphQL: p.GraphQL, uploads: p.Uploads, ownRules: p.OwnRules, jwt: p.JWT, ip: p.IP, ipPath: "ip",
 	}
 	out := []settings{base.withDefaults()}
 	for i, r := range p.Routes {
@@ -75,9 +96,7 @@ func (s settings) forRoute(r Route, path string) settings {
 	if r.ResponseBody != nil {
 		s.responseBody = *r.ResponseBody
 	}
-	if r.ContentTypes != nil {
-		s.contentTypes = r.ContentTypes
-	}
+	s.layContent(r)
 	if r.JWT != nil {
 		s.jwt = *r.JWT
 	}
@@ -87,8 +106,33 @@ func (s settings) forRoute(r Route, path string) settings {
 	return s
 }
 
+// layContent is forRoute for what is about content types and bodies.
+func (s *settings) layContent(r Route) {
+	if r.ContentTypes != nil {
+		s.contentTypes = r.ContentTypes
+	}
+	if r.Charsets != nil {
+		s.charsets = r.Charsets
+	}
+	if r.Accept != nil {
+		s.accept = r.Accept
+	}
+	if r.JSON != nil {
+		s.json = *r.JSON
+	}
+	if r.GraphQL != nil {
+		s.graphQL = *r.GraphQL
+	}
+	if r.Uploads != nil {
+		s.uploads = *r.Uploads
+	}
+	s.ownRules = or(r.OwnRules, s.ownRules)
+	s.schema, s.refuse = r.Schema, r.Refuse
+}
+
 func (s settings) withDefaults() settings {
 	s.mode = or(s.mode, ModeBlock)
+	s.profile = or(s.profile, ProfileCRS)
 	s.crs.ParanoiaLevel = or(s.crs.ParanoiaLevel, 1)
 	s.crs.DetectionParanoiaLevel = or(s.crs.DetectionParanoiaLevel, s.crs.ParanoiaLevel)
 	s.crs.InboundThreshold = or(s.crs.InboundThreshold, DefaultInboundThreshold)
@@ -100,6 +144,10 @@ func (s settings) withDefaults() settings {
 	if len(s.responseBody.ContentTypes) == 0 {
 		s.responseBody.ContentTypes = []string{"text/plain", "text/html", "text/xml", "application/json"}
 	}
+	s.json.MaxDepth = or(s.json.MaxDepth, defaultJSONDepth)
+	s.uploads.MaxParts = or(s.uploads.MaxParts, defaultUploadParts)
+	s.uploadLimits = s.uploads.limits()
+	s.ownRules = or(s.ownRules, OwnRulesDeny)
 	s.jwt.Mode = or(s.jwt.Mode, JWTOff)
 	s.jwt.MaxBytes = or(s.jwt.MaxBytes, defaultTokenBytes)
 	return s
@@ -108,6 +156,29 @@ func (s settings) withDefaults() settings {
 func (s settings) crsEnabled() bool      { return isSet(s.crs.Enabled, true) }
 func (s settings) inspectRequest() bool  { return isSet(s.requestBody.Inspect, true) }
 func (s settings) inspectResponse() bool { return isSet(s.responseBody.Inspect, false) }
+
+func (s settings) nested() bool { return isSet(s.requestBody.Nested, true) }
+
+// usesAPI and usesUploads say whether rules/api and rules/upload are needed.
+func (s settings) usesAPI() bool {
+	return len(s.contentTypes)+len(s.charsets)+len(s.accept)+len(s.requestBody.Encodings) > 0 || s.json.Strict || s.graphQL.limits() || s.schema != nil
+}
+
+func (s settings) usesUploads() bool { return s.uploads.Check }
+
+// limits are what the judge of files is to know.
+func (u Uploads) limits() upload.Limits {
+	out := upload.Limits{MaxFiles: u.MaxFiles, MaxFileBytes: u.MaxFileBytes, Extensions: u.Extensions}
+	if len(u.Types) > 0 {
+		out.Types, _ = mime.NewAllowList(u.Types) // validate has looked at them
+	}
+	return out
+}
+
+// limits says whether the section limits anything.
+func (g GraphQL) limits() bool {
+	return g.MaxDepth > 0 || g.MaxAliases > 0 || !isSet(g.Introspection, true)
+}
 
 // empty says that nothing is asked about addresses.
 func (s IP) empty() bool {

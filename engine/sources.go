@@ -13,17 +13,23 @@ import (
 const settingsSource = "tabard settings"
 
 // sources returns the texts of a rule set in the order Coraza reads them:
-// settings, CRS's initialisation, our families, one's own rules, CRS's
-// detection rules and verdicts, and last what changes rules that exist.
+// settings, CRS's initialisation, our families, the profile, one's own rules,
+// CRS's detection rules and verdicts, and last what changes rules that exist.
 func (c *compiler) sources(s settings) []seclang.Source {
 	out := []seclang.Source{{Name: settingsSource, Text: settingsText(s)}}
 	if s.crsEnabled() {
-		out = append(out, seclang.Source{Name: "tabard crs setup", Text: crsSetupText(s.crs)})
+		out = append(out, seclang.Source{Name: "tabard crs setup", Text: crsSetupText(s.crs, len(s.requestBody.Encodings) > 0)})
 	}
-	out = append(out, seclang.Source{Name: "tabard families", Text: c.uses.text()})
+	out = append(out, seclang.Source{Name: "tabard families", Text: c.uses.text(s.ownRules)})
+	if s.profile == ProfileAPI {
+		out = append(out, seclang.Source{Name: "tabard profile", Text: "Include @tabard/profiles/api/*.conf"})
+	}
 	out = append(out, c.own(s, BeforeCRS)...)
 	if s.crsEnabled() {
 		out = append(out, seclang.Source{Name: "tabard crs", Text: "Include @owasp_crs/REQUEST-9[1-9]*.conf\nInclude @owasp_crs/RESPONSE-*.conf"})
+	}
+	if s.profile == ProfileAPI {
+		out = append(out, seclang.Source{Name: "tabard profile exclusions", Text: "Include @tabard/profiles/api/after/*.conf"})
 	}
 	out = append(out, c.own(s, AfterCRS)...)
 	return append(out, exclusionSources(s.exclusions, c.policy.origin)...)
@@ -48,9 +54,13 @@ func settingsText(s settings) string {
 	return strings.Join(lines, "\n")
 }
 
+// restrictedHeaders is CRS 4.25's own list (rule 901171) without Content-Encoding,
+// for routes that take codings: rule 100160 refuses the others there.
+const restrictedHeaders = "/proxy/ /lock-token/ /content-range/ /if/ /x-http-method-override/ /x-http-method/ /x-method-override/ /x-middleware-subrequest/ /expect/"
+
 // crsSetupText sets what crs-setup.conf leaves commented out, with the ids
 // that the file reserves for each setting.
-func crsSetupText(c CRS) string {
+func crsSetupText(c CRS, decodes bool) string {
 	lines := []string{
 		"Include @crs-setup.conf.example",
 		crsSetting(900000, "tx.blocking_paranoia_level="+strconv.Itoa(c.ParanoiaLevel)),
@@ -58,6 +68,9 @@ func crsSetupText(c CRS) string {
 		crsSetting(900110, "tx.inbound_anomaly_score_threshold="+strconv.Itoa(c.InboundThreshold),
 			"tx.outbound_anomaly_score_threshold="+strconv.Itoa(c.OutboundThreshold)),
 		crsSetting(900120, "tx.early_blocking="+choose(c.EarlyBlocking, "1", "0")),
+	}
+	if decodes {
+		lines = append(lines, crsSetting(900250, "tx.restricted_headers_basic="+restrictedHeaders))
 	}
 	if len(c.AllowedMethods) > 0 {
 		lines = append(lines, crsSetting(900200, "tx.allowed_methods="+strings.Join(c.AllowedMethods, " ")))
@@ -70,15 +83,21 @@ func crsSetting(id int, variables ...string) string {
 }
 
 // text includes the families in the order of cost: an address is cheaper to
-// judge than a token.
-func (f families) text() string {
+// judge than a token. Where own rules are to score, their deny becomes a pass:
+// each adds to the score in any case.
+func (f families) text(own OwnRules) string {
 	var lines []string
 	for _, family := range []struct {
 		used bool
 		dir  string
-	}{{f.ip, "ip"}, {f.mime, "api"}, {f.jwt, "auth"}} {
-		if family.used {
-			lines = append(lines, "Include @tabard/"+family.dir+"/*.conf")
+		ids  string // of the rules that own_rules is about
+	}{{f.ip, "ip", ""}, {f.api, "api", "100100-100199"}, {f.upload, "upload", "100400-100499"}, {f.jwt, "auth", ""}} {
+		if !family.used {
+			continue
+		}
+		lines = append(lines, "Include @tabard/"+family.dir+"/*.conf")
+		if own == OwnRulesScore && family.ids != "" {
+			lines = append(lines, "SecRuleUpdateActionById "+family.ids+` "pass"`)
 		}
 	}
 	return strings.Join(lines, "\n")

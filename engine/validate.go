@@ -2,11 +2,14 @@ package engine
 
 import (
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 
+	"tabard/engine/coding"
 	"tabard/engine/mime"
 	"tabard/engine/seclang"
+	"tabard/engine/upload"
 )
 
 // Limits of a policy, each with the reason it is there.
@@ -40,13 +43,17 @@ func (p *Policy) validate() error {
 	}
 	checks := crsChecks(p.CRS)
 	checks = append(checks, p.addressChecks())
+	checks = append(checks, check{p.Profile == ProfileAPI && !isSet(p.CRS.Enabled, true),
+		"profile", "cannot be api while crs.enabled is false", "the profile's rules score, and CRS's threshold blocks: leave one of the two out"})
 	checks = append(checks, check{p.ShadowSample < 0, "shadow_sample", "must be 1 or more", "1000 compares one hit in a thousand"})
 	checks = append(checks, blockResponseChecks(p.BlockResponse)...)
 	checks = append(checks, redactChecks(p.Redact)...)
 	checks = append(checks, partChecks("", Route{
 		Exclusions: p.CRS.Exclusions, Directives: p.Directives, RequestBody: &p.RequestBody,
 		ResponseBody: &p.ResponseBody, ContentTypes: p.ContentTypes, JWT: &p.JWT, IP: &p.IP,
+		Charsets: p.Charsets, Accept: p.Accept, JSON: &p.JSON, GraphQL: &p.GraphQL, Uploads: &p.Uploads,
 	})...)
+	checks = append(checks, alertChecks(p.Alerts)...)
 	checks = append(checks, routesChecks(p.Routes)...)
 	for _, c := range checks {
 		if c.bad {
@@ -167,6 +174,7 @@ func partChecks(prefix string, r Route) []check {
 	}
 	if r.RequestBody != nil {
 		checks = append(checks, limitCheck(join(prefix, "request_body.limit_bytes"), r.RequestBody.LimitBytes))
+		checks = append(checks, wordChecks(join(prefix, "request_body.encodings"), r.RequestBody.Encodings, coding.Names())...)
 	}
 	if r.ResponseBody != nil {
 		checks = append(checks, limitCheck(join(prefix, "response_body.limit_bytes"), r.ResponseBody.LimitBytes))
@@ -176,11 +184,60 @@ func partChecks(prefix string, r Route) []check {
 		}
 	}
 	checks = append(checks, contentTypeChecks(join(prefix, "content_types"), r.ContentTypes)...)
+	checks = append(checks, contentTypeChecks(join(prefix, "accept"), r.Accept)...)
+	checks = append(checks, contentChecks(prefix, r)...)
 	if r.JWT != nil {
 		checks = append(checks, check{r.JWT.MaxBytes < 0 || r.JWT.MaxBytes > maxTokenBytes, join(prefix, "jwt.max_bytes"), "must be between 1 and 65536", ""})
 	}
 	if r.IP != nil {
 		checks = append(checks, ipChecks(join(prefix, "ip"), *r.IP))
+	}
+	return checks
+}
+
+// maxJSONDepth bounds the recursion of our own reader.
+const maxJSONDepth = 1000
+
+// contentChecks are those of the sections that look into bodies.
+func contentChecks(prefix string, r Route) []check {
+	var checks []check
+	for i, name := range r.Charsets {
+		checks = append(checks, check{!isToken(name), at(join(prefix, "charsets"), i), "is not a character set: " + strconv.Quote(name), "write it as utf-8"})
+	}
+	if j := r.JSON; j != nil {
+		checks = append(checks, check{j.MaxDepth < 0 || j.MaxDepth > maxJSONDepth, join(prefix, "json.max_depth"), "must be between 1 and 1000", ""})
+	}
+	if g := r.GraphQL; g != nil {
+		checks = append(checks, check{g.MaxDepth < 0, join(prefix, "graphql.max_depth"), "must be 1 or more", ""},
+			check{g.MaxAliases < 0, join(prefix, "graphql.max_aliases"), "must be 1 or more", ""})
+	}
+	if r.Uploads != nil {
+		checks = append(checks, uploadChecks(join(prefix, "uploads"), *r.Uploads)...)
+	}
+	return checks
+}
+
+func uploadChecks(path string, u Uploads) []check {
+	checks := wordChecks(path+".allow", u.Allow, upload.Allowable())
+	checks = append(checks, contentTypeChecks(path+".types", u.Types)...)
+	for i, e := range u.Extensions {
+		bad := !isToken(e) || strings.ToLower(e) != e || strings.Contains(e, ".")
+		checks = append(checks, check{bad, at(path+".extensions", i), "is not a file extension: " + strconv.Quote(e), "write it as png, in small letters and without the dot"})
+	}
+	for _, limit := range []struct {
+		name string
+		n    int
+	}{{"max_files", u.MaxFiles}, {"max_file_bytes", u.MaxFileBytes}, {"max_parts", u.MaxParts}} {
+		checks = append(checks, check{limit.n < 0, path + "." + limit.name, "must be 1 or more", ""})
+	}
+	return checks
+}
+
+// wordChecks wants each item to be one of the words.
+func wordChecks(path string, list, words []string) []check {
+	var checks []check
+	for i, item := range list {
+		checks = append(checks, check{!slices.Contains(words, item), at(path, i), "cannot be " + strconv.Quote(item), "use " + strings.Join(words, ", ")})
 	}
 	return checks
 }
@@ -239,6 +296,7 @@ func routesChecks(routes []Route) []check {
 
 func matchChecks(path string, r Route) []check {
 	checks := []check{
+		{r.Refuse != 0 && (r.Refuse < 400 || r.Refuse > 599), path + ".refuse", "must be a status from 400 to 599", ""},
 		{r.Path != "" && !isTemplate(r.Path), path + ".path", "is not a path template: " + strconv.Quote(r.Path), "write it as /orders/{id}"},
 		{r.PathPrefix != "" && !isPlainPath(r.PathPrefix), path + ".path_prefix", "is not a path: " + strconv.Quote(r.PathPrefix), "write it as /api/, without {} and ?"},
 	}

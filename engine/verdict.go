@@ -31,6 +31,10 @@ const (
 	// ReasonAmbiguousPath: the path names one route as sent and another one
 	// when it is decoded and its dot segments are resolved.
 	ReasonAmbiguousPath Reason = "ambiguous_path"
+	// ReasonRoute: the policy refuses all requests of the route.
+	ReasonRoute Reason = "route"
+	// ReasonFraming: a body that says it is gRPC is none.
+	ReasonFraming Reason = "grpc_framing"
 	// ReasonInternalError: the engine or its runner failed and the policy's
 	// internal_errors says what then; Verdict.Err has the cause.
 	ReasonInternalError Reason = "internal_error"

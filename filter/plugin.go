@@ -82,6 +82,8 @@ type Plugin struct {
 	// held are the streams that OnTick looks at, each with the time since
 	// which it waits.
 	held map[*Stream]time.Duration
+	// connections are those that requests have come on.
+	connections connections
 	// warmed is the engine whose fast path is there.
 	warmed Engine
 	// disagreements are those of the engine that have been counted.

@@ -14,18 +14,16 @@ func judgeRequest(s *Stream, ev event) Action {
 	if s.plugin.engine == nil {
 		return s.lastResort(errNoEngine)
 	}
-	conn, err := s.conn()
-	if err != nil {
-		return s.fail(failHostCall, err)
-	}
 	request, err := s.request()
 	if err != nil {
 		return s.fail(failHostCall, err)
 	}
-	if !ev.end {
-		if err := s.reframe(&request); err != nil {
-			return s.fail(failHostCall, err)
-		}
+	conn, number, err := s.conn(request.Headers)
+	if err != nil {
+		return s.fail(failHostCall, err)
+	}
+	if !ev.end && number != "" {
+		reframe(&request)
 	}
 	s.protocol = request.Protocol
 	s.ex = s.plugin.engine.Begin(conn)
@@ -47,6 +45,32 @@ func judgeRequest(s *Stream, ev event) Action {
 func feedRequest(s *Stream, ev event) Action {
 	s.plugin.arrived()
 	return s.feed(ev, Request, s.ex.RequestBody, s.ex.HoldRequest, requestPassed)
+}
+
+// follow hands on a piece of a request body that is not held. Of gRPC the engine
+// sees each piece first: it refuses what only calls itself so.
+func follow(s *Stream, ev event) Action {
+	if s.skipped.request != engine.SkipGRPC {
+		return pass(s, ev)
+	}
+	for at := 0; at < ev.size || ev.end; {
+		var piece []byte
+		if n := min(ev.size-at, chunkBytes); n > 0 {
+			var err error
+			if piece, err = s.plugin.host.Body(Request, at, n); err != nil {
+				return s.fail(failHostCall, stepError{"reading the request body", err})
+			}
+			at += n
+		}
+		last := ev.end && at == ev.size
+		if a, over := s.settle(s.ex.RequestBody(piece, last)); over {
+			return a
+		}
+		if last {
+			break
+		}
+	}
+	return pass(s, ev)
 }
 
 // endRequest ends a held request by its trailers.
@@ -128,17 +152,35 @@ func (s *Stream) countLimit(side Side) {
 	}
 }
 
-// conn is what the host knows of the connection.
-func (s *Stream) conn() (engine.Conn, error) {
+// conn is what the host knows of the connection, and its number, which is ""
+// where the host has no connections. What is the same for all requests of a
+// connection is read once.
+func (s *Stream) conn(h engine.Headers) (engine.Conn, string, error) {
 	r := reader{plugin: s.plugin}
-	conn := engine.Conn{
-		ID:         r.property("request", "id"),
-		Peer:       address(r.property("source", "address")),
-		Server:     address(r.property("destination", "address")),
-		TLS:        r.property("connection", "tls_version") != "",
-		ProxyRoute: r.property("xds", "route_name"),
+	number := r.property("connection_id")
+	known, ok := s.plugin.connections.get(number)
+	if !ok {
+		known = connection{
+			server: address(r.property("destination", "address")),
+			tls:    r.property("connection", "tls_version") != "",
+		}
+		if r.err == nil {
+			s.plugin.connections.put(number, known)
+		}
 	}
-	return conn, r.err
+	// Envoy's property is that header; each property is a call of the host.
+	id := h.Get("x-request-id")
+	if id == "" {
+		id = r.property("request", "id")
+	}
+	s.requestID = id
+	return engine.Conn{
+		ID:         id,
+		Peer:       address(r.property("source", "address")),
+		Server:     known.server,
+		TLS:        known.tls,
+		ProxyRoute: r.property("xds", "route_name"),
+	}, number, r.err
 }
 
 // request is the request's head.
@@ -160,9 +202,17 @@ func (s *Stream) request() (engine.Request, error) {
 			request.Scheme = line[1]
 		case ":authority":
 			request.Authority = line[1]
+			if line[1] == "" {
+				// Rules tell an empty Host from none.
+				request.Headers = append(request.Headers, [2]string{"host", ""})
+			}
 		default:
 			request.Headers = append(request.Headers, line)
 		}
+	}
+	if request.Method == "CONNECT" && request.Target == "" {
+		// The target of a tunnel is the authority (RFC 9112, section 3.2.3).
+		request.Target = request.Authority
 	}
 	if request.Method == "" && r.err == nil {
 		r.err = errors.New("the request headers have no :method")
@@ -174,23 +224,16 @@ func (s *Stream) request() (engine.Request, error) {
 // every request: rules ask for it, and an HTTP/1.1 body without a length can
 // have come in no other way (RFC 9112, section 6.3). A host without
 // connections, such as one that replays traffic, took nothing out.
-func (s *Stream) reframe(r *engine.Request) error {
+func reframe(r *engine.Request) {
 	if r.Protocol != "HTTP/1.1" || r.Method == "CONNECT" {
-		return nil
+		return
 	}
 	for _, name := range []string{"content-length", "transfer-encoding", "upgrade"} {
 		if r.Headers.Get(name) != "" {
-			return nil
+			return
 		}
 	}
-	connection, err := s.plugin.optional("connection_id")
-	if err != nil {
-		return stepError{"reading the property connection_id", err}
-	}
-	if connection != "" {
-		r.Headers = append(r.Headers, [2]string{"transfer-encoding", "chunked"})
-	}
-	return nil
+	r.Headers = append(r.Headers, [2]string{"transfer-encoding", "chunked"})
 }
 
 // reader reads properties until one fails.

@@ -53,21 +53,78 @@ func TestTheEngineGetsWhatTheHostKnows(t *testing.T) {
 	}
 }
 
+func TestTheTargetOfATunnelIsTheAuthority(t *testing.T) {
+	b := newBench(t, &script{})
+	s := b.stream(1)
+	b.host.Stream(1).Blocks[filter.RequestHeaders] = engine.Headers{{":authority", "shop.example:443"}, {":method", "CONNECT"}}
+	require.Equal(t, filter.Continue, s.OnRequestHeaders(false))
+	require.Equal(t, "shop.example:443", b.engine.only(t).request.Target)
+}
+
+func TestAnEmptyHostIsNotAMissingOne(t *testing.T) {
+	for name, test := range map[string]struct {
+		lines engine.Headers
+		want  engine.Headers
+	}{
+		"an empty one": {engine.Headers{{":authority", ""}, {":method", "GET"}}, engine.Headers{{"host", ""}}},
+		"none":         {engine.Headers{{":method", "GET"}}, engine.Headers{}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t, &script{})
+			s := b.stream(1)
+			b.host.Stream(1).Blocks[filter.RequestHeaders] = test.lines
+			require.Equal(t, filter.Continue, s.OnRequestHeaders(true))
+			x := b.engine.only(t)
+			require.Equal(t, test.want, x.request.Headers)
+			require.Empty(t, x.request.Authority)
+		})
+	}
+}
+
 func TestARequestWithoutABodyIsJudgedWholeBeforeItGoesOn(t *testing.T) {
 	b := newBench(t, &script{holdRequest: true})
 	s := b.stream(1)
 	require.Equal(t, filter.Continue, s.OnRequestHeaders(true))
 	require.True(t, b.engine.only(t).ends[0])
 	require.Equal(t, strings.TrimSpace(`
-property(request.id)
-property(source.address)
-property(destination.address)
-property(connection.tls_version)
-property(xds.route_name)
 property(request.protocol)
 headers(request headers)
+property(connection_id)
+property(destination.address)
+property(connection.tls_version)
+property(request.id)
+property(source.address)
+property(xds.route_name)
 state(tabard.verdict, pass)
 state(tabard.transaction_id, tx)`), b.host.Trace())
+}
+
+// Each property and each state is a call of the host, which costs as much as
+// judging the request.
+func TestALaterRequestOfAConnectionNeedsFewerCalls(t *testing.T) {
+	b := newBench(t, &script{})
+	for id := range uint32(2) {
+		s := b.stream(1 + id)
+		stream := b.host.Stream(1 + id)
+		stream.Properties["connection_id"] = "\x07\x00\x00\x00\x00\x00\x00\x00"
+		stream.Properties["destination.address"] = "198.51.100.1:443"
+		stream.Properties["connection.tls_version"] = "TLSv1.3"
+		stream.Blocks[filter.RequestHeaders] = append(stream.Blocks[filter.RequestHeaders], [2]string{"x-request-id", "tx"})
+		b.host.Trace()
+		require.NoError(t, b.host.Use(1+id))
+		require.Equal(t, filter.Continue, s.OnRequestHeaders(true))
+		conn := b.engine.begun[id].conn
+		require.Equal(t, "tx", conn.ID, "Envoy's request.id is this header")
+		require.Equal(t, netip.MustParseAddrPort("198.51.100.1:443"), conn.Server)
+		require.True(t, conn.TLS)
+	}
+	require.Equal(t, strings.TrimSpace(`
+property(request.protocol)
+headers(request headers)
+property(connection_id)
+property(source.address)
+property(xds.route_name)
+state(tabard.verdict, pass)`), strings.TrimPrefix(strings.TrimSpace(b.host.Trace()), "use(2)\n"))
 }
 
 func TestTheEngineSeesTheFramingThatEnvoyTakesAway(t *testing.T) {
@@ -262,10 +319,23 @@ func TestABodyThatIsNotHeldPassesCounted(t *testing.T) {
 			require.Equal(t, filter.Continue, s.OnRequestBody(5, true))
 			require.Equal(t, filter.Continue, s.OnResponseTrailers())
 			require.Equal(t, test.want, b.counts("uninspected"))
+			if test.skip == engine.SkipGRPC {
+				require.Len(t, b.engine.only(t).bodies[0], 9, "the engine follows the messages")
+				return
+			}
 			require.Empty(t, b.engine.only(t).bodies[0])
 			require.NotContains(t, b.host.Trace(), "body(")
 		})
 	}
+}
+
+func TestABodyThatOnlyCallsItselfGRPCIsRefused(t *testing.T) {
+	b := newBench(t, &script{skip: engine.SkipGRPC, verdicts: map[string]engine.Verdict{"RequestBody": block(1)}})
+	s := b.stream(1)
+	require.Equal(t, filter.Continue, s.OnRequestHeaders(false))
+	require.Equal(t, filter.Pause, s.OnRequestBody(4, false))
+	require.Contains(t, b.host.Trace(), "reply(")
+	require.Equal(t, filter.Pause, s.OnRequestBody(5, true), "nothing more goes on")
 }
 
 func TestStreamsThatTakeTurnsDoNotMix(t *testing.T) {

@@ -12,13 +12,15 @@ import (
 // each as %FILTER_STATE(wasm.<key>:PLAIN)%; one that is not set has no value:
 // no rule matched, no route of the policy applies.
 const (
-	StateVerdict       = "tabard.verdict"        // pass, detect or block
-	StateRules         = "tabard.rules"          // ids of the rules that matched and log, ascending: 942100,949110
-	StateScore         = "tabard.score"          // inbound anomaly score
-	StatePhase         = "tabard.phase"          // Verdict.Phase
-	StateRoute         = "tabard.route"          // name of the policy's route
-	StateScreen        = "tabard.screen"         // miss, fallback or off; not set where the fast path answered
-	StateTransactionID = "tabard.transaction_id" // names the exchange in audit lines and block responses
+	StateVerdict = "tabard.verdict" // pass, detect or block
+	StateRules   = "tabard.rules"   // ids of the rules that matched and log, ascending: 942100,949110
+	StateScore   = "tabard.score"   // inbound anomaly score
+	StatePhase   = "tabard.phase"   // Verdict.Phase
+	StateRoute   = "tabard.route"   // name of the policy's route
+	StateScreen  = "tabard.screen"  // miss, fallback or off; not set where the fast path answered
+	// StateTransactionID names the exchange in audit lines and block responses. It
+	// is not set on a request that passes under the proxy's own request id.
+	StateTransactionID = "tabard.transaction_id"
 )
 
 // shown is what of a verdict is visible as filter state. Rules never come
@@ -36,7 +38,11 @@ type shown struct {
 // show sets the filter state that has changed since the last time.
 func (s *Stream) show() error {
 	v := s.verdict
-	now := shown{v.Action, v.Screen, v.Route, v.TransactionID, v.Score, v.Phase, len(v.Matches)}
+	id := v.TransactionID
+	if v.Action == engine.Pass && id == s.requestID {
+		id = ""
+	}
+	now := shown{v.Action, v.Screen, v.Route, id, v.Score, v.Phase, len(v.Matches)}
 	old := s.shown
 	w := stateWriter{host: s.plugin.host}
 	w.set(StateVerdict, string(now.action), now.action != old.action)

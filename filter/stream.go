@@ -68,9 +68,9 @@ var moves = [states][callbacks]move{
 	// request headers, body, trailers; response headers, body, trailers
 	fresh:          {judgeRequest, refuse, refuse, expectLocal, refuse, refuse},
 	requestHeld:    {refuse, feedRequest, endRequest, expectLocal, refuse, refuse},
-	requestPassed:  {refuse, pass, pass, judgeResponse, refuse, refuse},
-	responseHeld:   {refuse, pass, pass, expectLocal, feedResponse, endResponse},
-	responsePassed: {refuse, pass, pass, expectLocal, pass, pass},
+	requestPassed:  {refuse, follow, pass, judgeResponse, refuse, refuse},
+	responseHeld:   {refuse, follow, pass, expectLocal, feedResponse, endResponse},
+	responsePassed: {refuse, follow, pass, expectLocal, pass, pass},
 	answered:       {stop, stop, stop, carry, carry, carry},
 	unanswered:     {retry, retry, retry, retry, retry, retry},
 	exempt:         {pass, pass, pass, pass, pass, pass},
@@ -87,6 +87,8 @@ type Stream struct {
 	verdict engine.Verdict
 	// shown is what the filter state says.
 	shown shown
+	// requestID is what the proxy calls the request.
+	requestID string
 	// protocol is the request's, for the response's status line.
 	protocol string
 	// read counts the bytes of the held body that the engine has seen.

@@ -13,7 +13,7 @@ import (
 	coreruleset "github.com/corazawaf/coraza-coreruleset/v4"
 )
 
-//go:embed base/*.conf api/*.conf auth/*.conf ip/*.conf
+//go:embed base/*.conf api/*.conf auth/*.conf ip/*.conf profiles/api/*.conf profiles/api/after/*.conf upload/*.conf
 var own embed.FS
 
 // ownPrefix is where directives find our own rules, as CRS is found under

@@ -3,9 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
-	"path"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -159,14 +157,11 @@ func (o checkOptions) checkPath(p string) ([]report.Finding, error) {
 }
 
 // confFiles lists the rule files below a folder, as fs.FS names them.
-func confFiles(root string) (files []string, err error) {
-	err = fs.WalkDir(os.DirFS(root), ".", func(name string, d fs.DirEntry, err error) error {
-		if err == nil && !d.IsDir() && path.Ext(name) == ".conf" {
-			files = append(files, name)
-		}
-		return err
-	})
-	return files, err
+func confFiles(root string) ([]string, error) {
+	if _, err := os.Stat(root); err != nil {
+		return nil, err // a walk would call it "."
+	}
+	return lint.RuleFiles(os.DirFS(root))
 }
 
 // checkPolicy checks a policy and the rules of all its routes.
@@ -183,7 +178,7 @@ func (o checkOptions) checkPolicy(file string) ([]report.Finding, error) {
 	var out []report.Finding
 	for _, s := range sets {
 		c := o.config(s.Directives, s.Known)
-		c.Own = isOwn
+		c.Own = lint.IsOwn
 		c.Place = func(at seclang.Position) seclang.Position { return onDisk(folder, file, s.Place(at)) }
 		out = append(out, lint.Run(c)...)
 	}
@@ -217,67 +212,10 @@ func (o checkOptions) checkFiles(root string, files []string) ([]report.Finding,
 	if more := os.Getenv(rulesVariable); more != "" {
 		over = append(over, more)
 	}
-	fsys := rules.Overlay(over)
-	around, err := engine.RuleSets(engine.Policy{}, fsys)
-	if err != nil {
-		return nil, err
-	}
-	place := func(at seclang.Position) seclang.Position {
-		if !strings.HasPrefix(at.File, "@") {
-			at.File = filepath.Join(root, at.File)
-		}
-		return at
-	}
-	var sources []seclang.Source
-	for _, file := range outermost(fsys, files) {
-		sources = append(sources, seclang.Source{Name: "tabard check", Text: "Include " + file})
-	}
-	alone, err := seclang.Load(fsys, sources)
-	if err != nil {
-		var at *seclang.Error
-		if !errors.As(err, &at) {
-			return nil, err
-		}
-		at.Pos = place(at.Pos)
-		return []report.Finding{lint.Broken(at)}, nil
-	}
-	ds := alone
-	if !o.alone && !setsUp(alone) {
-		ds = append(around[0].Directives, alone...)
-	}
-	c := o.config(ds, around[0].Known)
-	c.Own, c.Place, c.Elsewhere = isOwn, place, around[0].Directives
-	return lint.Run(c), nil
-}
-
-// isOwn says whether a file, or a text of the policy, is the user's.
-func isOwn(name string) bool {
-	return !strings.HasPrefix(name, "@") && !strings.HasPrefix(name, "tabard ")
-}
-
-// outermost leaves out the files that another one includes. One that cannot be
-// read stays, so that it is reported.
-func outermost(fsys fs.FS, files []string) []string {
-	included := map[string]bool{}
-	for _, file := range files {
-		ds, _ := seclang.Load(fsys, []seclang.Source{{Name: "tabard check", Text: "Include " + file}})
-		for _, d := range ds {
-			if d.Pos.File != file {
-				included[d.Pos.File] = true
-			}
-		}
-	}
-	return slices.DeleteFunc(slices.Clone(files), func(file string) bool { return included[file] })
-}
-
-// setsUp says whether rules bring along what the policy's rules stand behind:
-// CRS, or the engine's settings.
-func setsUp(ds []seclang.Directive) bool {
-	return slices.ContainsFunc(ds, func(d seclang.Directive) bool {
-		id, _ := d.RuleID()
-		name := strings.ToLower(d.Name)
-		return id == 949110 || name == "secruleengine" || name == "secdefaultaction"
-	})
+	return lint.Folder{
+		Root: rules.Overlay(over), Files: files, Alone: o.alone, Source: readSource, FirstID: o.first, LastID: o.last,
+		Disk: func(name string) string { return filepath.Join(root, name) },
+	}.Findings()
 }
 
 // asFinding makes a finding of an error with a place.

@@ -35,7 +35,7 @@ by parameter, with examples. "` + builtIn + `" is the policy that replay has wit
   --host NAME      as for replay
 
 A request that several rules explain is counted with each of them. Exit codes: 0
-done; 1 not done, or not to the end; 2 --fail-on.`,
+done; 1 not done, or not to the end; 2 --fail-on; 130 interrupted.`,
 	run: runDiff,
 }
 

@@ -61,22 +61,29 @@ func parseExplain(args []string) (explainOptions, error) {
 	f.BoolVar(&o.near, "near", false, "")
 	f.BoolVar(&o.json, "json", false, "")
 	f.StringVar(&o.format, "format", "", "")
-	var err error
-	if o.rest, err = parse(f, args); err != nil {
+	rest, err := parse(f, args)
+	if err != nil {
 		return o, err
 	}
-	o.command = len(o.rest) > 0 && curl.IsCommand(o.rest[0])
+	if o.near && (o.json || o.rule != 0) {
+		return o, errors.New("--near goes with neither --json nor --rule")
+	}
+	return o, o.takes(rest)
+}
+
+// takes notes which request is asked for: a file, or a curl command.
+func (o *explainOptions) takes(rest []string) error {
+	o.rest = rest
+	o.command = len(rest) > 0 && curl.IsCommand(rest[0])
 	switch {
 	case o.entry < 1:
-		return o, fmt.Errorf("--entry cannot be %d: entries count from 1", o.entry)
-	case o.near && (o.json || o.rule != 0):
-		return o, errors.New("--near goes with neither --json nor --rule")
-	case len(o.rest) == 0:
-		return o, errors.New("nothing to explain: name a file, - for standard input, or -- and a curl command")
-	case len(o.rest) > 1 && !o.command:
-		return o, fmt.Errorf("one request at a time: %s and %s", o.rest[0], o.rest[1])
+		return fmt.Errorf("--entry cannot be %d: entries count from 1", o.entry)
+	case len(rest) == 0:
+		return errors.New("no request: name a file, - for standard input, or -- and a curl command")
+	case len(rest) > 1 && !o.command:
+		return fmt.Errorf("one request at a time: %s and %s", rest[0], rest[1])
 	}
-	return o, nil
+	return nil
 }
 
 func runExplain(args []string, io stdio) (int, error) {

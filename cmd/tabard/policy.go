@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -26,15 +27,17 @@ type loadedPolicy struct {
 	text   []byte
 	policy engine.Policy
 	rules  fs.FS
+	// own are the files before the built-in ones.
+	own fs.FS
 }
 
 // loadPolicy reads a policy file. Its directives and address sets are looked
 // for beside it, then below TABARD_RULES, then among the built-in rules.
-// Without a file it is the built-in default, the zero Policy. What stands in
-// more goes before all of them.
+// Without a file it is the built-in default. What stands in more goes before all
+// of them.
 func loadPolicy(file string, more ...fs.FS) (loadedPolicy, error) {
 	var folders folders
-	p := loadedPolicy{name: "built-in (CRS at paranoia level 1, blocking)"}
+	p := loadedPolicy{name: "built-in (CRS at paranoia level 1, blocking)", text: []byte("profile: api\n"), policy: engine.Policy{Profile: engine.ProfileAPI}}
 	if file != "" {
 		text, err := os.ReadFile(file)
 		if err != nil {
@@ -52,7 +55,8 @@ func loadPolicy(file string, more ...fs.FS) (loadedPolicy, error) {
 		}
 		folders = append(folders, named)
 	}
-	p.rules = rules.Overlay(firstOf(append(more[:len(more):len(more)], folders)))
+	p.own = firstOf(append(more[:len(more):len(more)], folders))
+	p.rules = rules.Overlay(p.own)
 	return p, nil
 }
 
@@ -72,21 +76,39 @@ func (f firstOf) Open(name string) (file fs.File, err error) {
 // engine compiles the policy.
 func (p loadedPolicy) engine() (*engine.Engine, error) { return engine.New(p.policy, p.rules) }
 
-// setScreen replaces the policy's mode of the fast path, in the text too, which
-// the module gets; "" leaves it.
+// setScreen replaces the policy's mode of the fast path; "" leaves it.
 func (p *loadedPolicy) setScreen(mode engine.ScreenMode) error {
 	if mode == "" {
 		return nil
 	}
 	p.policy.Screen = mode
+	return p.setText("screen", string(mode))
+}
+
+// setProfile replaces the policy's profile; "" leaves it.
+func (p *loadedPolicy) setProfile(profile engine.Profile) error {
+	if profile == "" {
+		return nil
+	}
+	p.policy.Profile = profile
+	return p.setText("profile", string(profile))
+}
+
+// setText replaces a key in the text, which the module gets.
+func (p *loadedPolicy) setText(key, value string) error {
 	document := map[string]any{}
 	if err := yaml.Unmarshal(p.text, &document); err != nil {
 		return err
 	}
-	document["screen"] = string(mode)
+	document[key] = value
 	text, err := yaml.Marshal(document)
 	p.text = text
 	return err
+}
+
+// title is the policy's name for reports, with the profile that it runs with.
+func (p *loadedPolicy) title() string {
+	return p.name + ", profile " + cmp.Or(string(p.policy.Profile), string(engine.ProfileCRS))
 }
 
 // usesFiles says whether the policy names files that only this process can

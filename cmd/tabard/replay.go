@@ -32,9 +32,13 @@ input; of a folder all files below it are read but hidden ones; a pattern such a
 
   --policy FILE    the policy; files that it names are looked for beside it, then
                    below the folder that TABARD_RULES names, then among the
-                   built-in rules. Without it: CRS at paranoia level 1, blocking
+                   built-in rules. Without it: CRS at paranoia level 1 with the
+                   profile api, blocking
+  --profile P      api or crs: replaces the policy's profile; crs is plain CRS
   --json           one object a request, in the order of the input, instead of the
                    summary: id, verdict, status, phase, score, rules, screen
+  --by source      also count by the keys source and label of ndjson entries, for
+                   collections of harmless and hostile requests
   --fail-on V      exit with 2 when a request got the verdict V: block, or detect
                    for both detect and block
   --format F       one of the formats below; without it each file's content tells
@@ -43,6 +47,12 @@ input; of a folder all files below it are read but hidden ones; a pattern such a
   --state FILE     keep in FILE how far the run has come; the same command goes on
                    from there, also after Ctrl-C or a crash, and reads what a log
                    has grown by since
+  --beam           judge on the machines of an Apache Beam runner, in shards; the
+                   summary is the same. Paths may be gs:// patterns
+  --beam-args ARGS flags for Beam, such as '--runner=flink --endpoint=host:8099';
+                   without them Prism, a runner on this machine. Workers elsewhere
+                   need --out gs://..., a place that they and this program reach
+  --shard-mb N     about how long a shard is (default 64)
   --engine E       native (default), or wasm: the module that Envoy loads, under
                    wazero
   --screen MODE    on, off or shadow: replaces the policy's setting of the fast path;
@@ -52,11 +62,12 @@ input; of a folder all files below it are read but hidden ones; a pattern such a
 
 Formats:
 ` + replay.FormatHelp() + `
-An ndjson entry has id, method, path, headers [["name","value"],...], body_b64,
-and when known client_ip, scheme, time (RFC 3339), label, response {status,
-headers, body_b64}. A header's code points up to U+00FF are bytes (Latin-1). What
-a log does not keep is put in where every client sends it: a Host, and for a
-POST, PUT or PATCH a Content-Length of 0; the summary says what was not known.
+An ndjson entry has id, method, path, headers [["name","value"],...], body_b64 or
+body (text), and when known client_ip, scheme, time (RFC 3339), source, label,
+response {status, headers, body_b64}. A header's code points up to U+00FF are bytes
+(Latin-1). What a log does not keep is put in where every client sends it: a Host,
+and for a POST, PUT or PATCH a Content-Length of 0; the summary says what was not
+known.
 
 An entry that is broken is reported with its place and counted, and the rest is
 read. Ctrl-C prints what is done so far. Exit codes: 0 done; 1 not done, or not to
@@ -66,10 +77,13 @@ the end; 2 --fail-on; 130 interrupted.`,
 
 // replayOptions are the flags.
 type replayOptions struct {
-	policy, engine, module, failOn, screen, state string
-	json                                          bool
-	sources                                       replay.Options
-	paths                                         []string
+	policy, engine, module, failOn, screen, state, profile, by string
+	json                                                       bool
+	beam                                                       bool
+	beamArgs                                                   string
+	shardMB                                                    int64
+	sources                                                    replay.Options
+	paths                                                      []string
 }
 
 func parseReplay(args []string) (replayOptions, error) {
@@ -79,8 +93,13 @@ func parseReplay(args []string) (replayOptions, error) {
 	f.StringVar(&o.engine, "engine", "native", "")
 	f.StringVar(&o.module, "module", "", "")
 	f.StringVar(&o.screen, "screen", "", "")
+	f.StringVar(&o.profile, "profile", "", "")
+	f.StringVar(&o.by, "by", "", "")
 	f.StringVar(&o.failOn, "fail-on", "", "")
 	f.StringVar(&o.state, "state", "", "")
+	f.BoolVar(&o.beam, "beam", false, "")
+	f.StringVar(&o.beamArgs, "beam-args", "", "")
+	f.Int64Var(&o.shardMB, "shard-mb", 64, "")
 	f.BoolVar(&o.json, "json", false, "")
 	f.StringVar(&o.sources.Host, "host", "", "")
 	f.StringVar((*string)(&o.sources.Format), "format", "", "")
@@ -95,10 +114,16 @@ func parseReplay(args []string) (replayOptions, error) {
 		return o, fmt.Errorf("--fail-on cannot be %q: use block or detect", o.failOn)
 	case o.screen != "" && !slices.Contains(engine.ScreenMode("").Choices(), o.screen):
 		return o, fmt.Errorf("--screen cannot be %q: use on, off or shadow", o.screen)
+	case o.profile != "" && !slices.Contains(engine.Profile("").Choices(), o.profile):
+		return o, fmt.Errorf("--profile cannot be %q: use api or crs", o.profile)
+	case o.by != "" && o.by != "source":
+		return o, fmt.Errorf("--by cannot be %q: use source", o.by)
+	case o.by != "" && o.json:
+		return o, errors.New("--by is a part of the summary, which --json leaves out: use one of them")
 	case len(o.paths) == 0:
 		return o, errors.New("nothing to read: name files or folders, or - for standard input")
 	}
-	return o, nil
+	return o, o.checkBeam()
 }
 
 func runReplay(args []string, io stdio) (int, error) {
@@ -111,8 +136,14 @@ func runReplay(args []string, io stdio) (int, error) {
 	if err != nil {
 		return exitFail, err
 	}
-	if err := policy.setScreen(engine.ScreenMode(o.screen)); err != nil {
+	if err := errors.Join(policy.setScreen(engine.ScreenMode(o.screen)), policy.setProfile(engine.Profile(o.profile))); err != nil {
 		return exitFail, err
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	context.AfterFunc(ctx, stop) // a second signal ends the program at once
+	if o.beam {
+		return o.beamReplay(ctx, policy, io)
 	}
 	traffic, err := replay.Open(o.paths, o.sources)
 	if err != nil {
@@ -122,9 +153,6 @@ func runReplay(args []string, io stdio) (int, error) {
 	if err != nil {
 		return exitFail, err
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	context.AfterFunc(ctx, stop) // a second signal ends the program at once
 	judges, closeJudges, err := o.judges(ctx, policy)
 	if err != nil {
 		return exitFail, err
@@ -137,10 +165,15 @@ func runReplay(args []string, io stdio) (int, error) {
 	r.bar.finish()
 	r.save()
 	err = errors.Join(err, traffic.Close(), closeJudges())
-	if errors.Is(err, context.Canceled) {
-		err = interrupted{r.state.Summary.Requests}
-	}
-	return r.finish(policy.name, err)
+	return r.finish(policy.title(), err)
+}
+
+// beamReplay is the run with --beam.
+func (o replayOptions) beamReplay(ctx context.Context, p loadedPolicy, io stdio) (int, error) {
+	r := replayRun{options: o, io: io, out: bufio.NewWriter(io.out), start: time.Now()}
+	var err error
+	r.state.Summary, err = o.runOnBeam(ctx, p, io.err)
+	return r.finish(p.title(), err)
 }
 
 // begin returns the state that the run begins with: that of an earlier one with
@@ -268,9 +301,15 @@ func (r *replayRun) fail(err error) {
 // finish prints what is done, also after an error, and gives the exit code.
 func (r *replayRun) finish(policy string, err error) (int, error) {
 	s := &r.state.Summary
+	if errors.Is(err, context.Canceled) {
+		err = interrupted{s.Requests}
+	}
 	if !r.options.json {
 		fmt.Fprintf(r.out, "policy: %s\nengine: %s\n\n", policy, r.options.engine)
 		r.fail(s.Write(r.out))
+		if r.options.by != "" {
+			r.fail(s.WriteSources(r.out))
+		}
 	}
 	r.fail(r.out.Flush())
 	seconds := time.Since(r.start).Seconds()

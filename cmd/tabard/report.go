@@ -30,6 +30,7 @@ candidates for false positives, and a table of requests that explains each one.
 Values that the policy redacts are not in it.
 
   --policy FILE    the policy, as for replay
+  --profile P      api or crs: replaces the policy's profile
   --audit FILE     audit lines instead of traffic, or - for standard input; may be
                    given often. What stands in front of a line's { is skipped
   --output O       html (default); json, the same data; and one object or row a
@@ -38,7 +39,7 @@ Values that the policy redacts are not in it.
   --format F       the format of the traffic; without it each file's content tells
   --host NAME      as for replay
 
-Exit codes: 0 done; 1 not done, or not to the end.`,
+Exit codes: 0 done; 1 not done, or not to the end; 130 interrupted.`,
 	run: runReport,
 }
 
@@ -47,16 +48,17 @@ var reportOutputs = []string{"html", "json", "ndjson", "csv", "ecs", "ocsf", "sa
 
 // reportOptions are the flags.
 type reportOptions struct {
-	policy, output string
-	audit          repeated
-	sources        replay.Options
-	paths          []string
+	policy, profile, output string
+	audit                   repeated
+	sources                 replay.Options
+	paths                   []string
 }
 
 func parseReport(args []string) (reportOptions, error) {
 	var o reportOptions
 	f := newFlags("report")
 	f.StringVar(&o.policy, "policy", "", "")
+	f.StringVar(&o.profile, "profile", "", "")
 	f.StringVar(&o.output, "output", "html", "")
 	f.Var(&o.audit, "audit", "")
 	f.StringVar(&o.sources.Host, "host", "", "")
@@ -81,7 +83,7 @@ func runReport(args []string, io stdio) (int, error) {
 	if err != nil {
 		return exitFail, err
 	}
-	policy, err := loadPolicy(o.policy)
+	policy, err := loadWithProfile(o.policy, o.profile)
 	if err != nil {
 		return exitFail, err
 	}
@@ -188,7 +190,7 @@ type reportWriter struct {
 
 func (o reportOptions) writer(out io.Writer, policy loadedPolicy) *reportWriter {
 	w := &reportWriter{output: o.output, out: out}
-	w.report.Policy, w.report.Threshold = policy.name, cmp.Or(policy.policy.CRS.InboundThreshold, engine.DefaultInboundThreshold)
+	w.report.Policy, w.report.Threshold = policy.title(), cmp.Or(policy.policy.CRS.InboundThreshold, engine.DefaultInboundThreshold)
 	now := time.Now()
 	switch o.output {
 	case "ndjson":

@@ -27,8 +27,8 @@ upstream's. WebSocket, server-sent events, gRPC and trailers pass.
   --upstream URL    http://host:port, https://host, or h2c://host:port for HTTP/2
                     without TLS; a path goes before each request's
   --listen ADDR     where clients connect (default 127.0.0.1:8080)
-  --policy FILE     the policy, as for replay. Without it: CRS at paranoia level 1,
-                    blocking
+  --policy FILE     the policy, as for replay. Without it: CRS at paranoia level 1
+                    with the profile api, blocking
   --metrics ADDR    serve Prometheus metrics at /metrics, and /healthz
   --tls-cert FILE   certificate chain and key in PEM, for HTTPS; without them the
   --tls-key FILE    listener speaks HTTP/1.1 and, with prior knowledge, HTTP/2

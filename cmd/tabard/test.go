@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"os"
 	"os/signal"
@@ -65,7 +66,7 @@ type testOptions struct {
 
 func parseTest(args []string) (testOptions, error) {
 	var o testOptions
-	var include, tags string
+	var names filterFlags
 	f := newFlags("test")
 	f.StringVar(&o.policy, "policy", "", "")
 	f.StringVar(&o.overrides, "overrides", "", "")
@@ -73,24 +74,38 @@ func parseTest(args []string) (testOptions, error) {
 	f.StringVar(&o.screen, "screen", string(engine.ScreenOff), "")
 	f.StringVar(&o.module, "module", "", "")
 	f.StringVar(&o.format, "format", string(testreport.Text), "")
-	f.StringVar(&include, "include", "", "")
-	f.StringVar(&tags, "tags", "", "")
 	f.BoolVar(&o.crs, "crs", false, "")
 	f.BoolVar(&o.watch, "watch", false, "")
 	f.BoolVar(&o.printV2, "print-v2", false, "")
+	names.add(f)
 	var err error
 	if o.paths, err = parse(f, args); err != nil {
 		return o, err
 	}
-	if include != "" {
-		if o.filter.Include, err = regexp.Compile(include); err != nil {
-			return o, fmt.Errorf("--include: %w", err)
-		}
-	}
-	if tags != "" {
-		o.filter.Tags = strings.Split(tags, ",")
+	if o.filter, err = names.filter(); err != nil {
+		return o, err
 	}
 	return o, o.check()
+}
+
+// filterFlags choose tests.
+type filterFlags struct{ include, tags string }
+
+func (n *filterFlags) add(f *flag.FlagSet) {
+	f.StringVar(&n.include, "include", "", "")
+	f.StringVar(&n.tags, "tags", "", "")
+}
+
+func (n filterFlags) filter() (f ftw.Filter, err error) {
+	if n.include != "" {
+		if f.Include, err = regexp.Compile(n.include); err != nil {
+			return f, fmt.Errorf("--include: %w", err)
+		}
+	}
+	if n.tags != "" {
+		f.Tags = strings.Split(n.tags, ",")
+	}
+	return f, nil
 }
 
 // check finds flags that do not go together.
@@ -102,10 +117,16 @@ func (o testOptions) check() error {
 		return fmt.Errorf("unknown format %q: use text, json, junit, sarif or github", o.format)
 	case !slices.Contains(engine.ScreenMode("").Choices(), o.screen):
 		return fmt.Errorf("--screen cannot be %q: use on, off or shadow", o.screen)
-	case o.crs && len(o.paths) > 0:
-		return errors.New("--crs runs the tests of the CRS module: leave the files out, or --crs")
 	case o.crs && o.watch:
 		return errors.New("--crs cannot be watched: its files are inside this program")
+	}
+	return o.checkPaths()
+}
+
+func (o testOptions) checkPaths() error {
+	switch {
+	case o.crs && len(o.paths) > 0:
+		return errors.New("--crs runs the tests of the CRS module: leave the files out, or --crs")
 	case !o.crs && len(o.paths) == 0:
 		return errors.New("nothing to test: name files or folders, or use --crs")
 	}
@@ -140,10 +161,12 @@ func runTest(args []string, io stdio) (int, error) {
 	return bench.run(ctx, cases, io)
 }
 
+var errNoTest = errors.New("no test is left: look at --include and --tags")
+
 // run runs the cases and writes the report.
 func (b *testBench) run(ctx context.Context, cases []ftw.Case, io stdio) (int, error) {
 	if len(cases) == 0 {
-		return exitFail, errors.New("no test is left: look at --include and --tags")
+		return exitFail, errNoTest
 	}
 	report, err := testreport.New(testreport.Format(b.options.format), io.out)
 	if err != nil {
@@ -152,7 +175,7 @@ func (b *testBench) run(ctx context.Context, cases []ftw.Case, io stdio) (int, e
 	start, failed := time.Now(), false
 	err = ftw.Run(ctx, cases, runtime.GOMAXPROCS(0), func(r ftw.Result) {
 		failed = failed || r.Outcome == ftw.Failed
-		report.Add(r, nil)
+		report.Add(r, b.near(r))
 	})
 	if err := errors.Join(err, report.Close()); err != nil {
 		return exitFail, err

@@ -11,6 +11,8 @@ import (
 	"strings"
 
 	"tabard/engine"
+	"tabard/internal/cover"
+	"tabard/internal/explain"
 	"tabard/internal/ftw"
 	"tabard/internal/ftw/crs"
 	"tabard/internal/ftw/native"
@@ -25,6 +27,12 @@ type testBench struct {
 	// nothing but tests has changed.
 	runners map[string]ftw.Runner
 	closers []func() error
+	// policies and explainers by the same key.
+	policies   map[string]loadedPolicy
+	explainers map[string]*explain.Explainer
+	explained  int
+	// collector, for coverage, is told what Coraza does.
+	collector *cover.Collector
 }
 
 // suiteFile is the policy for the tests of its folder.
@@ -130,21 +138,24 @@ func (b *testBench) runner(ctx context.Context, file string) (ftw.Runner, error)
 		if err != nil {
 			return nil, err
 		}
-		return b.start(ctx, policy)
+		return b.start(ctx, file, policy)
 	})
 }
 
+// crsKey is where the built-in policy for CRS's tests is kept.
+const crsKey = "internal/ftw/crs/policy.yaml"
+
 func (b *testBench) crsRunner(ctx context.Context) (ftw.Runner, error) {
-	return b.keep("crs", func() (ftw.Runner, error) {
+	return b.keep(crsKey, func() (ftw.Runner, error) {
 		policy, err := loadPolicy("")
 		if err != nil {
 			return nil, err
 		}
 		policy.text = []byte(crs.Policy)
-		if policy.policy, err = engine.ParsePolicy("internal/ftw/crs/policy.yaml", policy.text); err != nil {
+		if policy.policy, err = engine.ParsePolicy(crsKey, policy.text); err != nil {
 			return nil, err
 		}
-		return b.start(ctx, policy)
+		return b.start(ctx, crsKey, policy)
 	})
 }
 
@@ -163,9 +174,16 @@ func (b *testBench) keep(key string, build func() (ftw.Runner, error)) (ftw.Runn
 }
 
 // start builds the runner that the flags ask for.
-func (b *testBench) start(ctx context.Context, p loadedPolicy) (ftw.Runner, error) {
+func (b *testBench) start(ctx context.Context, key string, p loadedPolicy) (ftw.Runner, error) {
 	if err := p.setScreen(engine.ScreenMode(b.options.screen)); err != nil {
 		return nil, err
+	}
+	if b.policies == nil {
+		b.policies = map[string]loadedPolicy{}
+	}
+	b.policies[key] = p
+	if b.collector != nil {
+		return cover.NewRunner(b.collector, p.policy, p.rules)
 	}
 	if b.options.runner == "engine" {
 		e, err := p.engine()
@@ -191,7 +209,7 @@ func (b *testBench) forget() error {
 	for _, c := range b.closers {
 		err = errors.Join(err, c())
 	}
-	b.runners, b.closers = nil, nil
+	b.runners, b.closers, b.policies, b.explainers = nil, nil, nil, nil
 	return err
 }
 
@@ -206,12 +224,22 @@ func (b *testBench) close() {
 // checkout gives the rules of a checkout of Tabard's own rules/ that a suite's
 // policy is in, so that an edited rule is tested and not the built-in one.
 func checkout(suite string) []fs.FS {
-	root := filepath.Dir(filepath.Dir(suite))
-	if _, err := os.Stat(filepath.Join(root, "base", "base.conf")); suite == "" || err != nil {
+	if suite == "" {
 		return nil
 	}
-	return []fs.FS{checkoutFS{os.DirFS(root)}}
+	root := filepath.Dir(suite)
+	for range checkoutDepth {
+		root = filepath.Join(root, "..")
+		if _, err := os.Stat(filepath.Join(root, "base", "base.conf")); err == nil {
+			return []fs.FS{checkoutFS{os.DirFS(root)}}
+		}
+	}
+	return nil
 }
+
+// checkoutDepth is how far below rules/ a suite may be: profiles/api/after is
+// the deepest.
+const checkoutDepth = 3
 
 // checkoutFS has a folder's files below "@tabard/".
 type checkoutFS struct{ root fs.FS }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -24,8 +25,7 @@ func logCase(manager Tree) {
 
 // accessLog is what has been read of the access log so far.
 type accessLog struct {
-	offset int64
-	rest   []byte // an unfinished line
+	tail
 	byCase map[string]map[string]any
 }
 
@@ -58,9 +58,78 @@ func (e *Envoy) accessLine(name string) (map[string]any, error) {
 	return e.access.byCase[name], nil
 }
 
-// read takes in what has been added since the last time, so that a run of
-// thousands of exchanges reads each line once.
+// read takes in what has been added since the last time.
 func (l *accessLog) read(path string) error {
+	if l.byCase == nil {
+		l.byCase = map[string]map[string]any{}
+	}
+	return l.each(path, func(line []byte) error {
+		var fields map[string]any
+		if err := json.Unmarshal(line, &fields); err != nil {
+			return fmt.Errorf("%q: %w", line, err)
+		}
+		if name, ok := fields[caseField].(string); ok {
+			l.byCase[name] = fields
+		}
+		return nil
+	})
+}
+
+// auditLog is what has been read of the filter's audit lines so far.
+type auditLog struct {
+	tail
+	byTransaction map[string]string
+}
+
+// auditMark is in each audit line.
+var auditMark = []byte("tabard audit {")
+
+// AuditLine waits for the audit line about a transaction. There is none about
+// an exchange that no rule matched.
+func (e *Envoy) AuditLine(ctx context.Context, transaction string) (line string, err error) {
+	var failed error
+	err = e.WaitFor(ctx, func() bool {
+		line, failed = e.auditLine(transaction)
+		return line != "" || failed != nil
+	})
+	if err = errors.Join(failed, err); err != nil {
+		return "", fmt.Errorf("audit line of %s: %w", transaction, err)
+	}
+	return line, nil
+}
+
+func (e *Envoy) auditLine(transaction string) (string, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.audit.byTransaction == nil {
+		e.audit.byTransaction = map[string]string{}
+	}
+	err := e.audit.each(e.path("envoy.log"), func(line []byte) error {
+		at := bytes.Index(line, auditMark)
+		if at < 0 {
+			return nil
+		}
+		line = line[at+len(auditMark)-1:]
+		var fields struct {
+			TransactionID string `json:"transaction_id"`
+		}
+		if err := json.NewDecoder(bytes.NewReader(line)).Decode(&fields); err != nil {
+			return fmt.Errorf("%q: %w", line, err)
+		}
+		e.audit.byTransaction[fields.TransactionID] = string(line)
+		return nil
+	})
+	return e.audit.byTransaction[transaction], err
+}
+
+// tail reads a file that grows, each line once.
+type tail struct {
+	offset int64
+	rest   []byte // an unfinished line
+}
+
+// each gives the lines that have been added since the last time.
+func (l *tail) each(path string, take func(line []byte) error) error {
 	file, err := os.Open(path)
 	if err != nil {
 		return err
@@ -75,21 +144,14 @@ func (l *accessLog) read(path string) error {
 	}
 	l.offset += int64(len(added))
 	l.rest = append(l.rest, added...)
-	if l.byCase == nil {
-		l.byCase = map[string]map[string]any{}
-	}
 	for {
 		line, rest, ok := bytes.Cut(l.rest, []byte("\n"))
 		if !ok {
 			return nil
 		}
 		l.rest = rest
-		var fields map[string]any
-		if err := json.Unmarshal(line, &fields); err != nil {
-			return fmt.Errorf("%q: %w", line, err)
-		}
-		if name, ok := fields[caseField].(string); ok {
-			l.byCase[name] = fields
+		if err := take(line); err != nil {
+			return err
 		}
 	}
 }

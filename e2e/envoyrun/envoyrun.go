@@ -90,6 +90,7 @@ type Envoy struct {
 	version int
 	sites   map[string]string // host:port by name
 	access  accessLog
+	audit   auditLog
 }
 
 // Start writes the configuration, starts Envoy and waits until it accepts

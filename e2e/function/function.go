@@ -41,13 +41,21 @@ type Arrival struct {
 // Start starts a function on a free port of the loopback: go-httpbin with a
 // few paths of our own (addOwn).
 func Start() (*Function, error) {
+	f, err := StartWith(httpbin.New().Handler())
+	if err == nil {
+		f.addOwn()
+	}
+	return f, err
+}
+
+// StartWith starts a function that is a handler and nothing else.
+func StartWith(h http.Handler) (*Function, error) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, fmt.Errorf("start the function: %w", err)
 	}
 	f := &Function{listener: listener, extra: http.NewServeMux(), arrived: map[string][]Arrival{}}
-	f.extra.Handle("/", httpbin.New().Handler())
-	f.addOwn()
+	f.extra.Handle("/", h)
 	f.server = &http.Server{Handler: http.HandlerFunc(f.serve), Protocols: new(http.Protocols)}
 	f.server.Protocols.SetHTTP1(true)
 	f.server.Protocols.SetUnencryptedHTTP2(true)

@@ -5,6 +5,8 @@
 //
 //	SecRule REQUEST_HEADERS:Authorization "@jwtMalformed detect 8192" ...
 //	SecRule REQUEST_HEADERS:Content-Type "!@mimeAllowed application/json text/*" ...
+//	SecRule REQUEST_HEADERS:Content-Type "@mimeAmbiguous utf-8" ...
+//	SecRule REQUEST_HEADERS:Accept "!@acceptAllowed application/json" ...
 //	SecRule REMOTE_ADDR "@ipReputation allow=office.txt block=feeds/bad.txt" ...
 //
 // Operators see a rule's text and, at run time, the transaction. Whatever
@@ -17,6 +19,8 @@
 //	TX:tabard_jwt             off, detect or required
 //	TX:tabard_jwt_max_bytes   the longest token
 //	TX:tabard_mime            the route's media types with blanks between; empty for all
+//	TX:tabard_accept          the media types of which a client must take one; empty for all
+//	TX:tabard_charsets        the character sets of a Content-Type; empty for all
 //	TX:tabard_ip              off, none, allow, block, geo, unlisted, score or tag: what
 //	                          the route's address sets say about the client
 //	TX:tabard_ip_reason       why, for people

@@ -60,19 +60,28 @@ func newMIMEAllowed(options plugintypes.OperatorOptions) (plugintypes.Operator, 
 
 // Evaluate judges one value.
 func (o *mimeAllowed) Evaluate(tx plugintypes.TransactionState, value string) bool {
+	list := o.listIn(tx)
+	if list == nil {
+		return true
+	}
+	t, ok := mime.Parse(value)
+	return ok && list.Allows(t)
+}
+
+// listIn gives the list of a transaction, or nil when it allows everything.
+func (o *mimeAllowed) listIn(tx plugintypes.TransactionState) *mime.AllowList {
 	text := o.argument.in(tx)
 	if isUnset(text) {
-		return true
+		return nil
 	}
 	list, err := o.list(text)
 	if err != nil {
 		// The engine checks the policy's patterns, so this list was made by a
 		// rule; a list nobody can read allows nothing.
 		tx.DebugLogger().Error().Err(err).Msg("a list of media types is wrong and allows nothing")
-		return false
+		return new(mime.AllowList)
 	}
-	t, ok := mime.Parse(value)
-	return ok && list.Allows(t)
+	return list
 }
 
 // isUnset says that there is no list: an empty one, or a macro that expanded to

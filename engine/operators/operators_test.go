@@ -163,6 +163,60 @@ func TestIPReputation(t *testing.T) {
 	}
 }
 
+func TestAcceptAndParameters(t *testing.T) {
+	accept := rule(`REQUEST_HEADERS:Accept "!@acceptAllowed %{tx.accept}"`)
+	charset := rule(`REQUEST_HEADERS:Content-Type "@mimeAmbiguous %{tx.charsets}"`)
+	for name, row := range map[string]struct {
+		rule, header, value string
+		tx                  map[string]string
+		want                bool
+	}{
+		"a range that takes the type":        {accept, "accept", "application/*", map[string]string{"accept": "application/json"}, false},
+		"a range that takes another":         {accept, "accept", "text/html", map[string]string{"accept": "application/json"}, true},
+		"no list of types":                   {accept, "accept", "text/html", map[string]string{"accept": ""}, false},
+		"a list of types that is not set":    {accept, "accept", "text/html", nil, false},
+		"a list of types that is wrong":      {accept, "accept", "*/*", map[string]string{"accept": "json"}, true},
+		"a charset twice":                    {charset, "content-type", "text/plain;charset=utf-8;charset=utf-8", map[string]string{"charsets": "utf-8"}, true},
+		"a charset of the list":              {charset, "content-type", "text/plain;charset=utf-8", map[string]string{"charsets": "utf-8"}, false},
+		"no list of charsets":                {charset, "content-type", "text/plain;charset=utf-7", map[string]string{"charsets": ""}, false},
+		"a list of charsets that is not set": {charset, "content-type", "text/plain;charset=utf-7", nil, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w, err := waf(row.rule, nil)
+			require.NoError(t, err)
+			got := run(t, w, request{headers: [][2]string{{row.header, row.value}}, tx: row.tx})
+			require.Equal(t, row.want, got != "", got)
+		})
+	}
+}
+
+// TestTheValuesOfANameAreKeptApart plays what plain Coraza gets wrong in one of
+// eight runs: the position of a value among all of them is a matter of chance, and
+// a rule is shown the text that another value had there.
+func TestTheValuesOfANameAreKeptApart(t *testing.T) {
+	w, err := waf(`SecRequestBodyAccess On
+SecRule REQUEST_METHOD "@distinctNames" "id:1,phase:2,pass,nolog"
+SecRule ARGS "@rx ^nothing$" "id:2,phase:2,pass,nolog,t:lowercase"
+SecRule ARGS "@contains <script>" "id:3,phase:2,deny,log,t:lowercase,msg:'seen'"`, nil)
+	require.NoError(t, err)
+	const body = "b=1&a=1&a=<SCRIPT>&A=2&c=3&=x&=y"
+	for range 300 {
+		tx := w.NewTransaction()
+		tx.ProcessURI("/?q=1&q=2", "POST", "HTTP/1.1")
+		tx.AddRequestHeader("Content-Type", "application/x-www-form-urlencoded")
+		require.Nil(t, tx.ProcessRequestHeaders())
+		_, _, err := tx.WriteRequestBody([]byte(body))
+		require.NoError(t, err)
+		stop, err := tx.ProcessRequestBody()
+		require.NoError(t, err)
+		require.NotNil(t, stop)
+		args := tx.(plugintypes.TransactionState).Variables().ArgsPost()
+		require.Equal(t, []string{"1", "<SCRIPT>"}, args.Get("a"), "the values are as they were")
+		require.Len(t, args.FindAll(), 7)
+		require.NoError(t, tx.Close())
+	}
+}
+
 func TestMistakesAreErrorsWhenTheRuleIsRead(t *testing.T) {
 	files := map[string]string{"bad.txt": "192.0.2.1\n192.0.2.1/24\n", "ok.txt": "192.0.2.1"}
 	for condition, want := range map[string]string{
@@ -174,6 +228,7 @@ func TestMistakesAreErrorsWhenTheRuleIsRead(t *testing.T) {
 		`REQUEST_HEADERS:Content-Type "!@mimeAllowed"`:              `@mimeAllowed names no media type: write application/json, application/*+json or text/*`,
 		`REQUEST_HEADERS:Content-Type "!@mimeAllowed json"`:         `@mimeAllowed: media type "json" is none: write type/subtype, such as application/json, application/*+json or text/*`,
 		`REQUEST_HEADERS:Content-Type "!@mimeAllowed %{tx.}"`:       `empty variable name`,
+		`REQUEST_HEADERS:Accept "!@acceptAllowed json"`:             `@acceptAllowed: media type "json" is none`,
 		`REMOTE_ADDR "@ipReputation"`:                               `@ipReputation names no file: write allow=FILE or block=FILE`,
 		`REMOTE_ADDR "@ipReputation ok.txt"`:                        `@ipReputation: cannot read "ok.txt": write allow=FILE or block=FILE`,
 		`REMOTE_ADDR "@ipReputation deny=ok.txt"`:                   `@ipReputation: cannot read "deny=ok.txt": write allow=FILE or block=FILE`,

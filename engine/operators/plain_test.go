@@ -21,6 +21,12 @@ func TestPlainOperatorsJudgeAValueAlone(t *testing.T) {
 		{"a type not in the list", "mimeAllowed", "application/json", "text/plain", false},
 		{"no list allows everything", "mimeAllowed", "", "text/plain", true},
 		{"a list that is not set allows everything", "mimeAllowed", "tx.tabard_mime", "text/plain", true},
+		{"a client that takes a type of the list", "acceptAllowed", "application/json", "text/html, */*;q=0.1", true},
+		{"a client that takes none", "acceptAllowed", "application/json", "text/html", false},
+		{"no list takes every client", "acceptAllowed", "", "text/html", true},
+		{"another character set", "mimeAmbiguous", "utf-8", "text/plain; charset=utf-7", true},
+		{"a character set of the list", "mimeAmbiguous", "utf-8", "text/plain; charset=UTF-8", false},
+		{"no list finds nothing ambiguous", "mimeAmbiguous", "tx.tabard_charsets", "text/plain; charset=utf-7", false},
 		{"a token without algorithm", "jwtMalformed", "detect 8192", "Bearer eyJhbGciOiJub25lIn0.e30.", true},
 		{"the family is off", "jwtMalformed", "off 8192", "Bearer eyJhbGciOiJub25lIn0.e30.", false},
 	} {

@@ -10,9 +10,12 @@ import (
 
 // factories are our operators by name, without the "@".
 var factories = map[string]plugintypes.OperatorFactory{
-	"ipReputation": newIPReputation,
-	"jwtMalformed": newJWTMalformed,
-	"mimeAllowed":  newMIMEAllowed,
+	"acceptAllowed": newAcceptAllowed,
+	DistinctNames:   newDistinctNames,
+	"ipReputation":  newIPReputation,
+	"jwtMalformed":  newJWTMalformed,
+	"mimeAllowed":   newMIMEAllowed,
+	"mimeAmbiguous": newMIMEAmbiguous,
 }
 
 // Coraza keeps operators in a map without a lock, so they have to be there
@@ -24,7 +27,9 @@ func init() {
 }
 
 // Names returns the names of our operators, without the "@", sorted.
-func Names() []string { return []string{"ipReputation", "jwtMalformed", "mimeAllowed"} }
+func Names() []string {
+	return []string{"acceptAllowed", DistinctNames, "ipReputation", "jwtMalformed", "mimeAllowed", "mimeAmbiguous"}
+}
 
 // argument is an operator's argument: a fixed text, or one with macros.
 type argument struct {

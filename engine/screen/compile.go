@@ -19,10 +19,10 @@ import (
 const (
 	// defaultMemoBytes holds some thousand keys of CRS, which are a few hundred
 	// bytes each.
-	defaultMemoBytes = 4 << 20
+	defaultMemoBytes = 3 << 20
 	// defaultStateBytes: the states of all DFAs after the whole of CRS's attack
 	// corpus take 2 to 3.5 MB.
-	defaultStateBytes = 8 << 20
+	defaultStateBytes = 5 << 20
 )
 
 // Options is what the text of the rules does not say.
@@ -40,6 +40,9 @@ type Options struct {
 	// value alone, by their exact names. Variables of Inputs are put into the
 	// argument first; the test must be safe for concurrent use.
 	Operators map[string]func(arg string) (test func(value string) bool, err error)
+	// Distinct is the operator among them that keeps Coraza from taking one value
+	// of a name for another, as its side effect: rules with it are never left out.
+	Distinct string
 	// Limits replace those of the table's settings where they are not zero.
 	Limits bodies.Limits
 	// MemoBytes is the limit of the memo, StateBudget that of all automata built
@@ -65,10 +68,13 @@ type compiler struct {
 	inAction bool
 	nodes    map[string]int32
 
-	readings      []read // of TX, by dynamic rules
-	readsCaptures bool   // some rule reads what another may have captured
-	staleRule     bool   // a message of another rule is read
-	skipAfter     string // the marker that the walk looks for
+	// blurred are the phases in which a rule has confused values already, apart
+	// those in which a rule has kept them apart before.
+	blurred, apart [6]bool
+	readings       []read // of TX, by dynamic rules
+	readsCaptures  bool   // some rule reads what another may have captured
+	staleRule      bool   // a message of another rule is read
+	skipAfter      string // the marker that the walk looks for
 }
 
 // rule is a rule that is not static and not passed over by a static one.
@@ -80,12 +86,14 @@ type rule struct {
 	// removable: Coraza may be told to leave it out. settled: its values are
 	// there before a body is read.
 	removable, settled bool
-	found              bool // the automaton or a gate finds its first link
+	found              bool // its matches are noted when the values come in
 	reports, hazard    bool
 	keyed              bool // it has a part in the key
 	values             bool // what matched goes into the key
 	groups             bool // of what matched, the captured groups are enough
 	whole              bool // they are not: a ctl may take targets away
+	// later are the kinds of which links after the first transform values.
+	later bodies.Set
 }
 
 // Compile builds the screener of a rule set. The error says, with the place, why
@@ -99,6 +107,23 @@ func Compile(t *seclang.Table, o Options) (*Screener, error) {
 	if s, ok := t.Setting("secrxprefilter"); ok && strings.EqualFold(s.Value, "on") {
 		return nil, fmt.Errorf("%v: SecRxPreFilter: Coraza's @rx then misses matches, write Off", s.Pos)
 	}
+	c := newCompiler(t, o)
+	for _, r := range t.Rules {
+		if reports(r) {
+			c.s.telling[r.ID] = true
+		}
+	}
+	for phase := 1; phase <= 5; phase++ {
+		c.walk(phase)
+	}
+	if c.staleRule {
+		return nil, errors.New("a rule without msg or logdata reads %{rule.msg} or %{rule.logdata}, which is another rule's: give it one of its own")
+	}
+	return c.finish()
+}
+
+// newCompiler finds out which rules are the same in every exchange.
+func newCompiler(t *seclang.Table, o Options) *compiler {
 	c := &compiler{
 		table: t, options: o, constants: map[string]string{}, nodes: map[string]int32{},
 		budget: dfa.NewBudget(orInt(o.StateBudget, defaultStateBytes)),
@@ -115,18 +140,7 @@ func Compile(t *seclang.Table, o Options) (*Screener, error) {
 	c.collectCtls()
 	c.findStatic()
 	c.windows()
-	for _, r := range t.Rules {
-		if reports(r) {
-			c.s.telling[r.ID] = true
-		}
-	}
-	for phase := 1; phase <= 5; phase++ {
-		c.walk(phase)
-	}
-	if c.staleRule {
-		return nil, errors.New("a rule without msg or logdata reads %{rule.msg} or %{rule.logdata}, which is another rule's: give it one of its own")
-	}
-	return c.finish()
+	return c
 }
 
 func (c *compiler) collectCtls() {
@@ -142,10 +156,21 @@ func (c *compiler) collectCtls() {
 	}
 }
 
-// walk goes over the rules of a phase as Coraza does when no dynamic rule
-// matches, runs the static ones and compiles the others.
-func (c *compiler) walk(phase int) {
+// visitor is told, rule by rule, what comes of a phase when no dynamic rule
+// matches: it takes indexes in the table. A nil function is not called.
+type visitor struct {
+	passedOver, unmatched, matched, dynamic func(i int)
+}
+
+// stroll goes over the rules of a phase as Coraza does when no dynamic rule
+// matches, and runs the static ones.
+func (c *compiler) stroll(phase int, v visitor) {
 	skip := 0
+	tell := func(f func(int), i int) {
+		if f != nil {
+			f(i)
+		}
+	}
 	for i, r := range c.table.Rules {
 		switch {
 		case !inPhase(r, phase):
@@ -153,19 +178,34 @@ func (c *compiler) walk(phase int) {
 			if r.Marker == c.skipAfter {
 				c.skipAfter = ""
 			}
+			tell(v.passedOver, i)
 		case skip > 0:
 			skip--
+			tell(v.passedOver, i)
 		case r.Marker != "":
 		case !c.static[i]:
-			c.add(i, phase)
+			tell(v.dynamic, i)
 		case c.runStatic(r):
+			tell(v.matched, i)
+			skip, c.skipAfter = r.Skip, r.SkipAfter
+		default:
+			tell(v.unmatched, i)
+		}
+	}
+}
+
+// walk compiles the dynamic rules of a phase.
+func (c *compiler) walk(phase int) {
+	c.stroll(phase, visitor{
+		dynamic: func(i int) { c.add(i, phase) },
+		matched: func(i int) {
+			r := c.table.Rules[i]
 			if interrupts(r) {
 				c.noMemo(r, "it blocks or allows every exchange")
 			}
 			c.logging(r, phase == 5 && reports(r))
-			skip, c.skipAfter = r.Skip, r.SkipAfter
-		}
-	}
+		},
+	})
 }
 
 // noMemo records the first reason why results cannot be stored.
@@ -190,7 +230,9 @@ func (c *compiler) add(at, phase int) {
 		}
 	}
 	first := out.links[0]
-	out.removable = (first.kind == pure || first.kind == opaque) && first.literalArg && !c.counted[at] && !(first.negated && first.capture)
+	keepsApart := r.Operator != nil && r.Operator.Name == c.options.Distinct && c.options.Distinct != ""
+	c.apart[phase] = c.apart[phase] || keepsApart && !c.blurred[phase]
+	out.removable = !keepsApart && (first.kind == pure || first.kind == opaque) && first.literalArg && !c.counted[at] && !(first.negated && first.capture)
 	out.settled = first.mask&^settledKinds == 0 && !readsEmpty(r.Targets)
 	out.reports = reports(r)
 	for _, l := range out.links {
@@ -316,10 +358,14 @@ func (c *compiler) finish() (*Screener, error) {
 	}
 	builder := literal.NewBuilder(len(s.rules))
 	for i, r := range s.rules {
+		r.later = transformedBy(r.links[1:])
 		r.values = r.values || c.readsCaptures && r.groups
 		r.groups = !r.whole && groupsEnough(r)
 		r.local = c.findLocal(c.table.Rules[r.at], r)
 		c.place(int32(i), r, builder)
+		if !r.found {
+			s.transformed |= transformedBy(r.links)
+		}
 	}
 	for k := range s.kinds {
 		slices.Sort(s.kinds[k].nodes) // a node has a higher number than its parent
@@ -332,9 +378,21 @@ func (c *compiler) finish() (*Screener, error) {
 		s.noMemo = &seclang.Error{Msg: "the memo is switched off"}
 	}
 	s.staleCaptures = c.readsCaptures
+	s.distinct = c.apart[1] && c.apart[2] && c.apart[3] && c.apart[4]
+	s.values = newValues()
 	s.memo = newMemo(orInt(c.options.MemoBytes, defaultMemoBytes))
 	s.pool = sync.Pool{New: func() any { return s.newExchange() }}
 	return s, nil
+}
+
+// transformedBy are the kinds of which the links transform values.
+func transformedBy(links []*link) (kinds bodies.Set) {
+	for _, l := range links {
+		if len(l.transforms) > 0 {
+			kinds |= l.mask
+		}
+	}
+	return kinds
 }
 
 // groupsEnough says whether the captured groups are all that is handed on: the

@@ -1,6 +1,7 @@
 package screen
 
 import (
+	"slices"
 	"strconv"
 
 	"tabard/engine/screen/bodies"
@@ -23,6 +24,8 @@ type Exchange struct {
 	matched  [][]match   // by rule: what its first link matched, for found rules
 	touched  []int32     // rules with matches
 	scratch  []match
+	notes    []note  // what the present element matches
+	order    []int32 // rules to weigh in the present phase
 
 	key    []byte
 	ends   [5]int // by phase: the length of the key then, when it is complete
@@ -30,7 +33,9 @@ type Exchange struct {
 	ask    Reason // why the present phase has none, while its key is written
 	chance bool   // it counts which of several matches Coraza comes to last
 	whole  bool   // the elements of the request's body are all there
-	skips  [5][]int
+	states [5]phaseState
+	skips  [5][]int // by phase: rules that were asked and cannot match
+	skip   []int
 
 	text    []byte
 	values  []string // of the present element: its distinct texts
@@ -38,10 +43,20 @@ type Exchange struct {
 	at      []uint16 // by node: which of the texts
 }
 
+// phaseState says how far a phase has been screened.
+type phaseState uint8
+
+const (
+	unscreened phaseState = iota
+	doubtful              // values that come from a body were missing
+	screened
+)
+
 // match is an element that a link matched.
 type match struct {
 	element int32
 	value   string // as the operator saw it
+	silent  bool   // it leaves no trace: see local
 }
 
 // TXVar is a variable of TX with its value.
@@ -52,9 +67,6 @@ type Outcome struct {
 	// Hit says that Coraza would match only rules that neither log nor block.
 	Hit    bool
 	Reason Reason
-	// Skip are rules that cannot match: Coraza may be told to remove them from
-	// the transaction. The slice is valid until Release.
-	Skip []int
 	// Matched are, on a hit, the rules that Coraza would report.
 	Matched []int
 	// After is, on a hit, the state that the phase leaves behind.
@@ -83,7 +95,7 @@ func (s *Screener) Begin() *Exchange {
 	}
 	x.touched, x.key = x.touched[:0], x.key[:0]
 	x.screened, x.ends, x.broken = len(x.parser.Elements()), [5]int{}, Hit
-	x.whole, x.chance = false, false
+	x.whole, x.chance, x.states = false, false, [5]phaseState{}
 	return x
 }
 
@@ -101,6 +113,10 @@ func (x *Exchange) URI(uri, method, protocol string) { x.parser.URI(uri, method,
 // RequestHeader takes one header, or before phase 2 a trailer, as Coraza's
 // AddRequestHeader does.
 func (x *Exchange) RequestHeader(name, value string) { x.parser.RequestHeader(name, value) }
+
+// Argument takes, before phase 2, one more argument of the query, as Coraza's
+// AddGetRequestArgument does.
+func (x *Exchange) Argument(name, value string) { x.parser.Argument(name, value) }
 
 // ServerName takes the name of the host, as Coraza's SetServerName does.
 func (x *Exchange) ServerName(name string) { x.parser.ServerName(name) }
@@ -169,8 +185,8 @@ func (x *Exchange) Phase4(before State, body string, inspected bool) Outcome {
 	doubt := bodies.NoDoubt
 	if inspected {
 		doubt = x.parser.ResponseBody(body)
-		x.scanSingle(bodies.ResponseBody)
 	}
+	x.scanSingle(bodies.ResponseBody)
 	x.key = append(x.key, flag(inspected))
 	if body != "" && x.s.movesLimit {
 		doubt = bodies.BodyLimit
@@ -198,11 +214,43 @@ func refusal(before State) Reason {
 
 // Unrepeatable says that Coraza's own verdict on the exchange so far may differ
 // from run to run: see bodies.Parser.Repeated. Its results are neither stored
-// nor to be compared. Rules that transform nothing are not confused.
-func (x *Exchange) Unrepeatable() bool { return x.chance || x.parser.Repeated()&x.s.confused != 0 }
+// nor to be compared.
+func (x *Exchange) Unrepeatable() bool { return x.chance || x.mixesUp() }
 
-// phase screens what is new, lists what cannot match and looks up the rest. In
-// doubt, values that come from a body are missing.
+// mixesUp says whether Coraza may take one value of a repeated name for another
+// where it counts: it then looks at one twice and at the other never, so that it
+// can only miss what matches. Where nothing does, nothing is missed; rules that
+// transform nothing mix nothing up.
+func (x *Exchange) mixesUp() bool {
+	repeated := x.parser.Repeated()
+	if x.s.distinct { // kept apart, but for those without a name
+		repeated = x.parser.Nameless()
+	}
+	if repeated&x.s.transformed != 0 {
+		return true
+	}
+	for _, i := range x.touched {
+		r := x.s.rules[i]
+		if len(x.matched[i]) == 0 {
+			continue
+		}
+		if r.later&repeated != 0 {
+			return true
+		}
+		if len(r.links[0].transforms) == 0 {
+			continue
+		}
+		for _, m := range x.matched[i] {
+			if repeated.Has(x.parser.Elements()[m.element].Kind) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// phase screens what is new and looks up what the rules make of it. In doubt,
+// values that come from a body are missing.
 func (x *Exchange) phase(n int, doubt bool) Outcome {
 	if n == 1 {
 		x.scanHead()
@@ -212,32 +260,63 @@ func (x *Exchange) phase(n int, doubt bool) Outcome {
 	if x.ask == Hit {
 		x.ask = x.unfit(doubt)
 	}
-	x.skips[n] = x.skips[n][:0]
+	x.states[n], x.skips[n] = screened, x.skips[n][:0]
+	if doubt {
+		x.states[n] = doubtful
+	}
 	for _, i := range x.s.keyed {
 		x.key = appendText(append(x.key, 0xfe, flag(x.inputs[i].Key != "")), x.inputs[i].Value)
 	}
 	// Where no rule chooses a body processor, headers do (I1, for State).
 	x.key = appendText(append(x.key, 0xfb), x.parser.Value(bodies.ReqbodyProcessor))
 	x.key = appendText(x.key, x.parser.Value(bodies.ResBodyProcessor))
-	for _, i := range x.s.phases[n] {
+	for _, i := range x.concerned(n) {
 		x.weigh(i, doubt)
 	}
 	x.key = append(x.key, 0xff, byte(n))
 	if len(x.key) > maxKeyBytes && x.ask == Hit {
 		x.ask = KeyTooLong
 	}
-	out := Outcome{Skip: x.skips[n]}
 	if x.ask != Hit {
 		x.broken = EarlierPhase
-		return x.outcome(x.ask, out)
+		return x.outcome(x.ask, Outcome{})
 	}
 	x.ends[n] = len(x.key)
 	e := x.s.memo.get(x.key)
 	if e == nil {
-		return x.outcome(Miss, out)
+		return x.outcome(Miss, Outcome{})
 	}
-	out.Hit, out.Matched, out.After = true, e.matched, e.after
-	return x.outcome(Hit, out)
+	return x.outcome(Hit, Outcome{Hit: true, Matched: e.matched, After: e.after})
+}
+
+// concerned lists the rules of a phase that were found to match, and those that
+// have to be asked, in the order of the rules.
+func (x *Exchange) concerned(n int) []int32 {
+	x.order = append(x.order[:0], x.s.asked[n]...)
+	for _, i := range x.touched {
+		if x.s.rules[i].phase == n {
+			x.order = append(x.order, i)
+		}
+	}
+	slices.Sort(x.order)
+	return x.order
+}
+
+// Skip lists the rules of a phase that has been screened which cannot match:
+// Coraza may be told to remove them from the transaction. What came in since can
+// only shorten the list. The slice is valid until the next call.
+func (x *Exchange) Skip(phase int) []int {
+	if x.states[phase] == unscreened {
+		return nil
+	}
+	x.skip = append(x.skip[:0], x.skips[phase]...)
+	for _, i := range x.s.found[phase] {
+		r := x.s.rules[i]
+		if r.removable && len(x.matched[i]) == 0 && (r.settled || x.states[phase] == screened) {
+			x.skip = append(x.skip, r.id)
+		}
+	}
+	return x.skip
 }
 
 func (x *Exchange) outcome(r Reason, out Outcome) Outcome {

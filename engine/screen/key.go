@@ -13,7 +13,8 @@ import (
 // other, and the memo would hold few.
 const maxKeyBytes = 4 << 10
 
-// weigh decides whether a rule can be left out, and adds its part to the key.
+// weigh adds a rule's part to the key; of one that has to be asked it also notes
+// whether it can be left out.
 func (x *Exchange) weigh(i int32, bodyDoubt bool) {
 	r := x.s.rules[i]
 	first := r.links[0]
@@ -43,7 +44,7 @@ func (x *Exchange) weigh(i int32, bodyDoubt bool) {
 // addRule adds a rule whose first link matches, or may match, to the key (I1).
 // What is known to have no effect at all is left out.
 func (x *Exchange) addRule(i int32, r *rule, matches []match) {
-	if r.local != nil && !x.passes(r, matches) {
+	if r.local != nil && x.silent(r, matches) {
 		return
 	}
 	start, certain, effect := len(x.key), true, false
@@ -231,7 +232,7 @@ func (x *Exchange) evaluate(l *link, out []match, all bool) []match {
 			n := 0
 			x.each(t, func(int32, *bodies.Element) { n++ })
 			if text := strconv.Itoa(n); test == nil || test(text) != l.negated {
-				out = append(out, match{countElement, text})
+				out = append(out, match{element: countElement, value: text})
 			}
 			continue
 		}
@@ -252,20 +253,20 @@ const countElement = 0
 // operator without a test may say anything.
 func (x *Exchange) try(l *link, test func(string) bool, element int32, value string, out []match) []match {
 	if test == nil {
-		return append(out, match{element, value})
+		return append(out, match{element: element, value: value})
 	}
 	if l.multi && test(value) != l.negated {
-		out = append(out, match{element, value})
+		out = append(out, match{element: element, value: value})
 	}
 	for _, t := range l.transforms {
 		changed := false
 		value, changed = t.Apply(&x.arena, value)
 		if l.multi && changed && test(value) != l.negated {
-			out = append(out, match{element, value})
+			out = append(out, match{element: element, value: value})
 		}
 	}
 	if !l.multi && test(value) != l.negated {
-		out = append(out, match{element, value})
+		out = append(out, match{element: element, value: value})
 	}
 	return out
 }

@@ -190,18 +190,18 @@ func (c *compiler) alone(id int, name string, exact bool) (watch []*regexp.Regex
 	return watch, true
 }
 
-// passes says whether some match gives a value that passes the second link, or
-// that others see.
-func (x *Exchange) passes(r *rule, matches []match) bool {
+// silent says whether no match gives a value that passes the second link, or that
+// others see.
+func (x *Exchange) silent(r *rule, matches []match) bool {
 	for _, m := range matches {
-		if x.passesOne(r.local, r.links[0].check.captures, m.value) {
-			return true
+		if r.found && !m.silent || !r.found && x.passes(r.local, r.links[0].check.captures, m.value) {
+			return false
 		}
 	}
-	return false
+	return true
 }
 
-func (x *Exchange) passesOne(l *local, re *regexp.Regexp, from string) bool {
+func (x *Exchange) passes(l *local, re *regexp.Regexp, from string) bool {
 	found := re.FindStringSubmatchIndex(from)
 	if found == nil {
 		return true // cannot be; the key decides

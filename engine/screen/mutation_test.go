@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/fstest"
 
 	"github.com/stretchr/testify/require"
 
@@ -233,7 +234,7 @@ func TestMistakesOfTheCompilerAreCaught(t *testing.T) {
 			if m.careless {
 				screener = careless{subject{m.compile(t, set)}}
 			}
-			h := difftest.NewHarness(set, oracles[set.Name], screener)
+			h := difftest.NewHarness(set, oracles[set.Name], oracles[set.Name], screener)
 			mix := difftest.NewMix(seed+uint64(i), given)
 			for n := range maxMutantCases {
 				if d := h.Compare(mix.Next()); d != nil {
@@ -260,4 +261,44 @@ func (m mistake) compile(t *testing.T, set difftest.Rules) *Screener {
 		m.compiled(s)
 	}
 	return s
+}
+
+// TestAMistakeAboutFixedRulesIsCaught leaves rules out that must stay.
+func TestAMistakeAboutFixedRulesIsCaught(t *testing.T) {
+	set := crsRules(2)
+	table, _ := parseSet(t, set)
+	for name, left := range map[string]int{
+		"a rule of a level that is on":              942130,
+		"a jump over rules of a level that is off":  942015,
+		"the sum of the scores":                     949160,
+		"a setting that another rule compares with": 901162,
+		"a rule that chooses the parser of a body":  200001,
+	} {
+		t.Run(name, func(t *testing.T) {
+			texts, err := seclang.Without(set.Files, table, []int{left})
+			require.NoError(t, err)
+			require.Len(t, texts, 1)
+			for file, text := range texts {
+				short := set
+				short.Files = over{fstest.MapFS{file: {Data: []byte(text)}}, set.Files}
+				oracle, err := difftest.NewOracle(set)
+				require.NoError(t, err)
+				runs, err := difftest.NewOracle(short)
+				require.NoError(t, err)
+				h := difftest.NewHarness(set, oracle, runs, subject{compileSet(t, set)})
+				require.NotNil(t, firstDifference(t, h), "nothing differs without rule %d", left)
+			}
+		})
+	}
+}
+
+// firstDifference compares until the two sides differ.
+func firstDifference(t *testing.T, h *difftest.Harness) *difftest.Difference {
+	mix := difftest.NewMix(differentialSeed(t), crsCases(t))
+	for range maxMutantCases {
+		if d := h.Compare(mix.Next()); d != nil {
+			return d
+		}
+	}
+	return nil
 }

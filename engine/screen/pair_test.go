@@ -175,7 +175,7 @@ func (p pair) screenedRun(q request) (out result, reasons []Reason, unrepeatable
 	}
 	x.ServerName("api.example.com")
 	var r *run
-	var skips, known []int
+	var known []int
 	var state State
 	for n := 1; n <= q.lastPhase(); n++ {
 		var o Outcome
@@ -194,21 +194,19 @@ func (p pair) screenedRun(q request) (out result, reasons []Reason, unrepeatable
 			o = x.Phase4(state, q.responseBody, inspected)
 		}
 		reasons = append(reasons, o.Reason)
-		skips = append(skips, o.Skip...)
 		if o.Hit && r == nil {
 			known, state = append(known, o.Matched...), o.After
 			continue
 		}
 		if r == nil {
 			r = p.start(q)
-			r.remove(skips)
 			for early := 1; early < n; early++ {
+				r.remove(x.Skip(early))
 				r.phase(early, q)
 				r.news()
 			}
-		} else {
-			r.remove(o.Skip)
 		}
+		r.remove(x.Skip(n))
 		r.phase(n, q)
 		ids, clean := r.news()
 		state = StateOf(r.tx)

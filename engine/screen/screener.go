@@ -13,8 +13,10 @@ import (
 // Screener is a compiled rule set. It is safe for concurrent use.
 type Screener struct {
 	rules     []*rule
-	phases    [5][]int32 // by phase, 1 to 4: indexes of the rules
+	asked     [5][]int32 // by phase, 1 to 4: rules that are asked each time
+	found     [5][]int32 // likewise: rules that their values find
 	kinds     [64]kindPlan
+	values    *values
 	nodes     []node
 	automaton *literal.Automaton
 	limits    bodies.Limits
@@ -25,8 +27,12 @@ type Screener struct {
 	noMemo    *seclang.Error
 	// staleCaptures: some rule reads what another may have captured.
 	staleCaptures bool
-	// confused are the kinds of which some rule looks at transformed values.
-	confused bodies.Set
+	// distinct: in each phase a rule goes first that keeps Coraza from confusing
+	// the values of a name.
+	distinct bool
+	// transformed are the kinds of which some rule that is asked each time looks
+	// at transformed values.
+	transformed bodies.Set
 	// movesLimit: a rule may change the limit of bodies.
 	movesLimit bool
 	pool       sync.Pool
@@ -44,6 +50,7 @@ type kindPlan struct {
 	nodes []int32 // to transform it by, parents first
 	scan  bool    // the automaton looks at it
 	gates []int32 // rules whose gate looks at it
+	tries []int32 // rules that look at it themselves
 }
 
 // scannedKinds are those whose values stay once they are there, so that rules
@@ -52,39 +59,71 @@ var scannedKinds = settledKinds | bodies.SetOf(bodies.ArgsPost, bodies.ArgsPostN
 	bodies.FilesSizes, bodies.MultipartFilename, bodies.MultipartName, bodies.MultipartPartHeaders,
 	bodies.RequestBody, bodies.ResponseArgs, bodies.ResponseBody)
 
-// place decides how a rule is found: by the automaton, by a gate, or by looking
-// at it each time.
-func (c *compiler) place(i int32, r *rule, b *literal.Builder) {
-	s := c.s
-	s.phases[r.phase] = append(s.phases[r.phase], i)
-	first := r.links[0]
-	if first.kind != pure || first.negated || first.multi || first.mask&^scannedKinds != 0 {
-		return
-	}
-	for _, t := range first.targets {
-		if t.count || t.input > 0 {
-			return
+// finalIn is the phase from which on a single kind keeps its value; without an
+// entry that is the first.
+var finalIn = map[bodies.Kind]int{bodies.RequestBody: 2, bodies.ResponseStatus: 3, bodies.ResponseProtocol: 3, bodies.ResponseBody: 4}
+
+// final says whether rules of a phase see the values that remain.
+func final(mask bodies.Set, phase int) bool {
+	for k, from := range finalIn {
+		if mask.Has(k) && phase < from {
+			return false
 		}
 	}
+	return true
+}
+
+// place decides how a rule is found: by the automaton, a gate or itself when a
+// value that it looks at comes in, or by asking it each time.
+func (c *compiler) place(i int32, r *rule, b *literal.Builder) {
+	s, first := c.s, r.links[0]
+	if !findable(first) {
+		s.asked[r.phase] = append(s.asked[r.phase], i)
+		return
+	}
 	gated := first.check.gate != nil
-	if !gated && (len(first.check.sets) == 0 || !b.Add(int(i), first.check.sets)) {
+	plain := !first.negated && !first.multi
+	scanned := plain && !gated && len(first.check.sets) > 0 && b.Add(int(i), first.check.sets)
+	// What the automaton or a gate finds is no empty value, so that it does not
+	// matter when the value comes.
+	if !scanned && !(plain && gated) && !final(first.mask, r.phase) {
+		s.asked[r.phase] = append(s.asked[r.phase], i)
 		return
 	}
 	r.found = true
+	s.found[r.phase] = append(s.found[r.phase], i)
 	first.node = c.node(first.transforms)
 	for k := range s.kinds {
 		if !first.mask.Has(bodies.Kind(k)) {
 			continue
 		}
 		plan := &s.kinds[k]
-		plan.scan = plan.scan || !gated
-		if gated {
+		switch {
+		case scanned:
+			plan.scan = true
+		case plain && gated:
 			plan.gates = append(plan.gates, i)
+		default:
+			plan.tries = append(plan.tries, i)
 		}
 		for n := first.node; n > 0; n = s.nodes[n].parent {
 			plan.add(n)
 		}
 	}
+}
+
+// findable says whether it depends on single values alone whether a link
+// matches.
+func findable(l *link) bool {
+	if l.kind != pure || l.check.test == nil || l.mask&^scannedKinds != 0 {
+		return false
+	}
+	for _, t := range l.targets {
+		if t.count || t.input > 0 {
+			return false
+		}
+	}
+	return true
 }
 
 func (p *kindPlan) add(n int32) {
@@ -117,7 +156,10 @@ func (c *compiler) node(list []*transform.Transformation) int32 {
 func (s *Screener) NoMemo() *seclang.Error { return s.noMemo }
 
 // Clear forgets all stored results, for a caller that has found one to differ.
-func (s *Screener) Clear() { s.memo.clear() }
+func (s *Screener) Clear() {
+	s.memo.clear()
+	s.values.clear()
+}
 
 // Stats is what a screener has done.
 type Stats struct {
@@ -125,8 +167,8 @@ type Stats struct {
 	Phases [reasonCount]uint64
 	// MemoBytes and MemoEntries are the memo's present size.
 	MemoBytes, MemoEntries int
-	// Rules are the compiled rules, Found those of them that the automaton or a
-	// gate finds, Removable those that Coraza may be told to leave out.
+	// Rules are the compiled rules, Found those of them that need not be asked
+	// each time, Removable those that Coraza may be told to leave out.
 	Rules, Found, Removable int
 }
 

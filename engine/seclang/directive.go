@@ -102,26 +102,56 @@ func newDirective(file, dir, raw string, pieces []piece, endLine int) Directive 
 	return d
 }
 
+// Written is a SecRule or SecAction as it is written, before defaults and
+// updates.
+type Written struct {
+	// Variables and Operator are empty for a SecAction. Operator is what stands
+	// between the quotes, \" and all.
+	Variables, Operator string
+	// HasActions tells a rule with an empty list from one without.
+	HasActions bool
+	Actions    []Word
+}
+
 // Word is an action as it is written in a rule.
 type Word struct {
-	// Name is as written, Arg without the quotes around it.
-	Name, Arg   string
-	Pos, ArgPos Position
+	// Text is all of it; Name is as written, Arg without the quotes around it.
+	Text, Name, Arg string
+	Pos, ArgPos     Position
+}
+
+// Written cuts a SecRule or SecAction into its parts. ok is false for other
+// directives and for those that Coraza refuses to cut.
+func (d Directive) Written() (w Written, ok bool) {
+	if !d.is("secrule") && !d.is("secaction") {
+		return Written{}, false
+	}
+	parts, err := d.parts()
+	if err != nil {
+		return Written{}, false
+	}
+	w = Written{Variables: parts.vars.text, Operator: parts.operator.text, HasActions: parts.hasActions}
+	if parts.actions.text == "" {
+		return w, true
+	}
+	cut := cutActions(parts.actions)
+	for i, a := range cut {
+		end := len(parts.actions.text)
+		if i+1 < len(cut) {
+			end = cut[i+1].name.off - parts.actions.off
+		}
+		text := strings.TrimSpace(parts.actions.text[a.name.off-parts.actions.off : end])
+		if i+1 < len(cut) {
+			text = strings.TrimSpace(strings.TrimSuffix(text, ","))
+		}
+		w.Actions = append(w.Actions, Word{text, a.name.text, a.arg.text, d.place(a.name.off), d.place(a.arg.off)})
+	}
+	return w, true
 }
 
 // Words gives the actions of a SecRule or SecAction as written, metadata and
 // repetitions included. Other directives have none.
 func (d Directive) Words() []Word {
-	if !d.is("secrule") && !d.is("secaction") {
-		return nil
-	}
-	parts, err := d.parts()
-	if err != nil || parts.actions.text == "" {
-		return nil
-	}
-	var out []Word
-	for _, a := range cutActions(parts.actions) {
-		out = append(out, Word{a.name.text, a.arg.text, d.place(a.name.off), d.place(a.arg.off)})
-	}
-	return out
+	w, _ := d.Written()
+	return w.Actions
 }

@@ -36,11 +36,43 @@ func Load(fsys fs.FS, sources []Source) ([]Directive, error) {
 	return l.out, nil
 }
 
+// LoadAll is Load for tools that show all mistakes at once: it goes on behind an
+// Include that fails and with the next source, and gives every error.
+func LoadAll(fsys fs.FS, sources []Source) ([]Directive, []*Error) {
+	l := loader{fsys: fsys, goOn: true}
+	for _, s := range sources {
+		if err := l.text(s.Name, "", s.Text); err != nil {
+			l.errs = append(l.errs, err)
+		}
+	}
+	return l.out, l.errs
+}
+
+// Split gives the directives of one text and does not follow Include. The
+// error is as for Load.
+func Split(s Source) ([]Directive, error) {
+	in := lines{file: s.Name, rest: s.Text}
+	var out []Directive
+	for {
+		d, ok, err := in.next()
+		if err != nil {
+			return out, err
+		}
+		if !ok {
+			return out, nil
+		}
+		out = append(out, d)
+	}
+}
+
 type loader struct {
 	fsys     fs.FS
 	out      []Directive
 	includes int
 	open     []string
+	// goOn collects the errors of Includes in errs instead of ending at them.
+	goOn bool
+	errs []*Error
 }
 
 // text reads one text. dir is the folder that relative Includes start from.
@@ -53,8 +85,10 @@ func (l *loader) text(file, dir, text string) *Error {
 		}
 		l.out = append(l.out, d)
 		if d.is("include") {
-			if err := l.include(&d); err != nil {
+			if err := l.include(&d); err != nil && !l.goOn {
 				return err
+			} else if err != nil {
+				l.errs = append(l.errs, err)
 			}
 		}
 	}

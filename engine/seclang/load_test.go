@@ -155,6 +155,20 @@ func TestLoadNamesThePlaceThatCorazaWouldFailAtOrDrop(t *testing.T) {
 	}
 }
 
+func TestLoadAllGivesEachMistakeAndTheDirectivesAroundIt(t *testing.T) {
+	ds, errs := LoadAll(loadFiles, []Source{
+		{Name: "one", Text: "SecMarker 1\nInclude nothere.conf\nInclude sub/open.conf\nInclude a.conf\nSecMarker 2"},
+		{Name: "two", Text: "SecAction \\\n"},
+		{Name: "three", Text: "SecMarker 3"},
+	})
+	require.Equal(t, []string{
+		`one:2:9: Include "nothere.conf" matches no file`,
+		"sub/open.conf:2:16: the backtick is never closed, end the block with a line that is one backtick",
+		`two:1:1: the directive ends in a backslash at the end of the file, Coraza would drop it, remove the last backslash`,
+	}, texts(errs))
+	require.Equal(t, []string{"SecMarker 1", "Include nothere.conf", "Include sub/open.conf", "Include a.conf", `SecAction "id:1"`, "SecMarker 2", "SecMarker 3"}, raws(ds))
+}
+
 func TestTheLongestLineIsTheOneCorazaReads(t *testing.T) {
 	for size, want := range map[int]int{maxLineBytes: 2, maxLineBytes + 1: 0} {
 		text := "SecMarker " + strings.Repeat("x", size-len("SecMarker ")) + "\nSecMarker B"

@@ -98,12 +98,7 @@ func isScore(key string) bool {
 // Steps gives the rules that ran, in order. table must be that of the rule set
 // that the transaction ran in; files are where its operators find their data.
 func (t *Trace) Steps(table *seclang.Table, files fs.FS) []Step {
-	rules := map[int]*seclang.Rule{}
-	for _, r := range table.Rules {
-		if r.ID != 0 {
-			rules[r.ID] = r
-		}
-	}
+	rules := byID(table)
 	p := parts{files: files}
 	var steps []Step
 	for _, r := range t.runs {
@@ -122,6 +117,51 @@ func (t *Trace) Steps(table *seclang.Table, files fs.FS) []Step {
 }
 
 // linkOf gives the n-th link of a rule, or nil.
+func byID(table *seclang.Table) map[int]*seclang.Rule {
+	rules := map[int]*seclang.Rule{}
+	for _, r := range table.Rules {
+		if r.ID != 0 {
+			rules[r.ID] = r
+		}
+	}
+	return rules
+}
+
+// Outcome is one evaluation of a link without its values' way there.
+type Outcome struct {
+	Rule *seclang.Rule
+	// Link counts from 0, the rule itself.
+	Link    int
+	Matched bool
+	// Fired, at link 0, means that every link matched.
+	Fired bool
+	// Values are those that the operator matched, after the transformations.
+	Values []string
+}
+
+// Outcomes gives what Steps does, in the same order, for those who count: it
+// leaves out what takes most of the time, the stages of each value.
+func (t *Trace) Outcomes(table *seclang.Table) []Outcome {
+	rules := byID(table)
+	out := make([]Outcome, 0, len(t.runs))
+	for _, r := range t.runs {
+		rule := rules[r.rule]
+		if linkOf(rule, r.link) == nil {
+			continue
+		}
+		o := Outcome{Rule: rule, Link: r.link, Matched: r.matched, Fired: r.fired}
+		for _, l := range r.looks {
+			for _, one := range l.tries {
+				if one.matched {
+					o.Values = append(o.Values, one.arg)
+				}
+			}
+		}
+		out = append(out, o)
+	}
+	return out
+}
+
 func linkOf(r *seclang.Rule, n int) *seclang.Link {
 	switch {
 	case r == nil || n > len(r.Chain):
@@ -140,17 +180,58 @@ func (p *parts) link(l *seclang.Link, r run) Link {
 		if i < len(l.Targets) && l.Targets[i].Variable == look.variable {
 			target = l.Targets[i]
 		}
-		used := make([]bool, len(look.values))
+		origins := originsOf(l, target, look)
 		for _, one := range look.tries {
-			out.Tests = append(out.Tests, p.test(l, target, look.values, used, one))
+			out.Tests = append(out.Tests, p.test(l, target, origins, one))
 		}
 	}
 	return out
 }
 
-// test finds out which of the variable's values a try was about: Coraza's
-// events tell what the transformations have made of it only.
-func (p *parts) test(l *seclang.Link, target seclang.Target, values []value, used []bool, one try) Test {
+// origin is a value of a variable and how it came to be what an operator saw.
+type origin struct {
+	value
+	stages []Stage
+	used   bool
+}
+
+// originsOf transforms the values of a target once, for all tries: Coraza's
+// events tell only what came out. The key is what came out.
+func originsOf(l *seclang.Link, target seclang.Target, look look) map[string][]*origin {
+	out := map[string][]*origin{}
+	if target.Count || len(look.tries) == 0 {
+		return out
+	}
+	takes := selector(target.Selector)
+	for _, v := range look.values {
+		if !takes(v.key) {
+			continue
+		}
+		stages, known := stagesOf(l, v.text)
+		if !known {
+			continue
+		}
+		last := v.text
+		if n := len(stages); n > 0 {
+			last = stages[n-1].Value
+		}
+		if !l.MultiMatch {
+			out[last] = append(out[last], &origin{value: v, stages: stages})
+			continue
+		}
+		// With multiMatch the value is tried as it came and after each change.
+		out[v.text] = append(out[v.text], &origin{value: v})
+		for i, s := range stages {
+			if s.Changed {
+				out[s.Value] = append(out[s.Value], &origin{value: v, stages: stages[:i+1]})
+			}
+		}
+	}
+	return out
+}
+
+// test finds out which of the variable's values a try was about.
+func (p *parts) test(l *seclang.Link, target seclang.Target, origins map[string][]*origin, one try) Test {
 	t := Test{Target: target, Value: one.arg, Matched: one.matched, Key: one.key, Captured: one.captured}
 	if one.matched && l.Operator != nil {
 		t.Part = p.span(l.Operator, one.arg)
@@ -159,52 +240,39 @@ func (p *parts) test(l *seclang.Link, target seclang.Target, values []value, use
 		t.Raw, t.HasRaw = one.arg, true
 		return t
 	}
-	for i, v := range values {
-		if used[i] || !selects(target.Selector, v.key) || one.matched && !strings.EqualFold(v.key, one.key) {
+	for _, o := range origins[one.arg] {
+		if o.used || one.matched && !strings.EqualFold(o.key, one.key) {
 			continue
 		}
-		stages, ok := stagesTo(l, v.text, one.arg)
-		if !ok {
-			continue
-		}
-		// With multiMatch one value is tried several times.
-		used[i] = !l.MultiMatch
-		t.Key, t.Raw, t.HasRaw, t.Stages = v.key, v.text, true, stages
+		o.used = true
+		t.Key, t.Raw, t.HasRaw, t.Stages = o.key, o.text, true, o.stages
 		return t
 	}
 	return t
 }
 
-// selects says whether a target takes a key, exceptions aside: a value that is
+// selector says which keys a target takes, exceptions aside: a value that is
 // left out is never tried.
-func selects(s seclang.Selector, key string) bool {
-	switch {
-	case s.Key == "":
-		return true
-	case s.IsPattern:
-		re, err := regexp.Compile(s.Pattern)
-		return err != nil || re.MatchString(key)
+func selector(s seclang.Selector) func(key string) bool {
+	if s.IsPattern {
+		if re, err := regexp.Compile(s.Pattern); err == nil {
+			return re.MatchString
+		}
 	}
-	return strings.EqualFold(s.Key, key)
+	return func(key string) bool { return s.Key == "" || s.IsPattern || strings.EqualFold(s.Key, key) }
 }
 
-// stagesTo transforms a value as the link does. ok says that the result is want
-// or, with multiMatch, that want comes up on the way.
-func stagesTo(l *seclang.Link, text, want string) (stages []Stage, ok bool) {
-	if l.MultiMatch && text == want {
-		return nil, true
-	}
+// stagesOf transforms a value as the link does. known is false for a
+// transformation that is the caller's own.
+func stagesOf(l *seclang.Link, text string) (stages []Stage, known bool) {
 	for _, name := range l.Transformations {
-		f, known := transform.Lookup(name)
-		if !known {
+		f, ok := transform.Lookup(name)
+		if !ok {
 			return nil, false
 		}
 		next, _ := f(text)
 		stages = append(stages, Stage{name, next, next != text})
 		text = next
-		if l.MultiMatch && text == want {
-			return stages, true
-		}
 	}
-	return stages, text == want
+	return stages, true
 }

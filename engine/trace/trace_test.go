@@ -1,6 +1,7 @@
 package trace_test
 
 import (
+	"strconv"
 	"strings"
 	"testing"
 
@@ -83,6 +84,31 @@ func TestAMatchHasItsValueAfterEachTransformation(t *testing.T) {
 	require.False(t, header.Matched)
 }
 
+func TestOutcomesAreTheStepsWithoutTheWayThere(t *testing.T) {
+	steps, tr, table := play(t, "", true, get("/?a=1&q=%3Cscript%3E"), "")
+	outcomes := tr.Outcomes(table)
+	i := 0
+	for _, s := range steps {
+		for n, l := range s.Links {
+			o := outcomes[i]
+			require.Same(t, s.Rule, o.Rule)
+			require.Equal(t, n, o.Link)
+			require.Equal(t, l.Matched, o.Matched)
+			require.Equal(t, s.Fired, o.Fired || n > 0 && s.Fired)
+			var values []string
+			for _, test := range l.Tests {
+				if test.Matched {
+					values = append(values, test.Value)
+				}
+			}
+			require.Equal(t, values, o.Values, s.Rule.ID)
+			i++
+		}
+	}
+	require.Len(t, outcomes, i)
+	require.Greater(t, i, 100)
+}
+
 func TestAChainStopsAtTheLinkThatDoesNotMatch(t *testing.T) {
 	steps, _, _ := play(t, "SecRule REQUEST_METHOD \"@streq GET\" \"id:7,phase:1,deny,chain\"\nSecRule &ARGS \"@gt 1\" \"chain\"\nSecRule ARGS \"@streq x\"",
 		false, get("/?q=1"), "")
@@ -147,4 +173,23 @@ func TestEachValueOfCRSIsFoundAgain(t *testing.T) {
 	t.Logf("%d rules, %d tests, %d values not found", len(steps), tests, lost)
 	require.Greater(t, tests, 1000)
 	require.Zero(t, lost)
+}
+
+// Each value is transformed once, however many there are: matching every try
+// with every value would take minutes for this body.
+func TestManyValuesAreFoundAgainInTheirOwnTime(t *testing.T) {
+	r := get("/")
+	r.Method = "POST"
+	r.Headers = append(r.Headers, [2]string{"Content-Type", "application/x-www-form-urlencoded"})
+	var body strings.Builder
+	for i := range 900 {
+		body.WriteString("k" + strconv.Itoa(i) + "=v%2541" + strconv.Itoa(i) + "&")
+	}
+	steps, _, _ := play(t, `SecRule ARGS "@rx ^va1$" "id:7,phase:2,pass,log,t:none,t:urlDecodeUni,t:lowercase"`, false, r, body.String())
+	tests := of(t, steps, 7).Links[0].Tests
+	require.Len(t, tests, 900)
+	for _, test := range tests {
+		require.True(t, test.HasRaw)
+		require.Equal(t, strings.TrimPrefix(test.Key, "k"), strings.TrimPrefix(test.Raw, "v%41"))
+	}
 }

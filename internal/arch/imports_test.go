@@ -82,6 +82,7 @@ var doors = []door{
 	{"github.com/tetratelabs/wazero", []string{"internal/wasmhost"}, false, "wasm outside Envoy runs in one place"},
 	{"github.com/stretchr/testify", testSupport, true, "it is for tests"},
 	{"testing", testSupport, true, "it is for tests"},
+	{"github.com/gopacket", []string{"internal/capture"}, true, "packets are read in one place"},
 	{"net/http", []string{"cmd", "internal", "e2e", "tools"}, true, "the engine opens no socket, and net/http would double the filter"},
 	{"os", []string{"cmd", "internal", "e2e", "tools", "filter/wasm", "rules", "engine/screen/gate/gen", "engine/screen/gate/internal", "engine/screen/difftest"}, true, "the engine opens no file"},
 }

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -36,6 +37,16 @@ func attacks(t *testing.T) []replay.Entry {
 	}
 }
 
+// builtIn explains under the default policy; compiling it takes longest.
+var builtIn = sync.OnceValues(func() (*explain.Explainer, error) { return explain.New(engine.Policy{}, rules.FS()) })
+
+// defaultExplainer is the one that the tests share.
+func defaultExplainer(t *testing.T) *explain.Explainer {
+	e, err := builtIn()
+	require.NoError(t, err)
+	return e
+}
+
 func explainer(t *testing.T, policy engine.Policy) *explain.Explainer {
 	e, err := explain.New(policy, rules.FS())
 	require.NoError(t, err)
@@ -48,7 +59,7 @@ func explained(e *explain.Explainer, entry replay.Entry) explain.Explanation {
 
 // What people read: UPDATE_GOLDEN=1 rewrites it, and then it is to be read.
 func TestFiftyAttacksAreExplained(t *testing.T) {
-	all, e := attacks(t), explainer(t, engine.Policy{})
+	all, e := attacks(t), defaultExplainer(t)
 	require.Len(t, all, 50)
 	for _, entry := range all {
 		t.Run(entry.ID, func(t *testing.T) {
@@ -72,7 +83,7 @@ func golden(t *testing.T, file, got string) {
 }
 
 func TestAnExplanationNamesEachRuleOfTheVerdict(t *testing.T) {
-	e := explainer(t, engine.Policy{})
+	e := defaultExplainer(t)
 	for _, entry := range attacks(t) {
 		x := explained(e, entry)
 		text := x.Text()

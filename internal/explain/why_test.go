@@ -62,7 +62,7 @@ func TestNearMissesComeNearestFirst(t *testing.T) {
 }
 
 func TestNearMissesOfCRS(t *testing.T) {
-	e := explainer(t, engine.Policy{})
+	e := defaultExplainer(t)
 	var all []string
 	for _, entry := range attacks(t) {
 		if x := explained(e, entry); x.Verdict.Action == engine.Pass {

@@ -18,6 +18,8 @@ type Seen struct {
 	Status int
 	// Body is the answer's body.
 	Body []byte
+	// Route is the policy's, where the runner can tell.
+	Route string
 	// NoAnswer, when not nil, says why the client got none.
 	NoAnswer error
 }
@@ -170,9 +172,5 @@ func matched(ids []int) string {
 	if len(ids) == 0 {
 		return "no rule did"
 	}
-	words := make([]string, len(ids))
-	for i, id := range ids {
-		words[i] = strconv.Itoa(id)
-	}
-	return "these did: " + strings.Join(words, " ")
+	return "these did: " + strings.ReplaceAll(idList(ids), ",", "")
 }

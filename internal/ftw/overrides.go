@@ -124,8 +124,9 @@ func (o Overrides) Check(suites []Suite) (errs []error) {
 	return errs
 }
 
-// stage gives a stage with the entry's expectations.
-func (o *Override) stage(index int, s Stage) Stage {
+// Apply gives a stage, counted from 0, with the entry's expectations; a nil entry
+// changes nothing.
+func (o *Override) Apply(index int, s Stage) Stage {
 	if o != nil && (len(o.StageIDs) == 0 || slices.Contains(o.StageIDs, index)) {
 		s.Output = o.Output
 	}

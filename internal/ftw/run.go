@@ -103,7 +103,7 @@ func (c Case) run(ctx context.Context) Result {
 	start := time.Now()
 	asWritten := true
 	for i, stage := range c.Stages {
-		expected := c.Override.stage(i, stage)
+		expected := c.Override.Apply(i, stage)
 		seen, err := c.play(ctx, i, expected)
 		if err != nil {
 			r.Err = fmt.Errorf("%s: %w", c.Name, err)

@@ -1,6 +1,12 @@
 package ftw
 
-import "tabard/engine/seclang"
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"tabard/engine/seclang"
+)
 
 // Suite is one file of tests.
 type Suite struct {
@@ -97,4 +103,34 @@ type Output struct {
 
 	// places says where each expectation stands, by its key.
 	places map[string]seclang.Position
+}
+
+// String gives the expectations in words, such as "status 400; 920100 stays
+// quiet".
+func (o Output) String() string {
+	var parts []string
+	say := func(there bool, format string, args ...any) {
+		if there {
+			parts = append(parts, fmt.Sprintf(format, args...))
+		}
+	}
+	say(o.ExpectError, "no answer")
+	say(o.Status != 0, "status %d", o.Status)
+	say(len(o.ExpectIDs) > 0, "%s matches", idList(o.ExpectIDs))
+	say(o.Isolated, "nothing else does")
+	say(len(o.NoExpectIDs) > 0, "%s stays quiet", idList(o.NoExpectIDs))
+	say(o.ResponseContains != "", "the answer has %q", o.ResponseContains)
+	say(o.LogContains != "", "the log has %q", o.LogContains)
+	say(o.NoLogContains != "", "the log has not %q", o.NoLogContains)
+	say(o.MatchRegex != "", "the log matches %q", o.MatchRegex)
+	say(o.NoMatchRegex != "", "the log does not match %q", o.NoMatchRegex)
+	return strings.Join(parts, "; ")
+}
+
+func idList(ids []int) string {
+	words := make([]string, len(ids))
+	for i, id := range ids {
+		words[i] = strconv.Itoa(id)
+	}
+	return strings.Join(words, ", ")
 }

@@ -8,6 +8,7 @@ import (
 
 	"tabard/engine/seclang"
 	"tabard/internal/report"
+	"tabard/internal/words"
 )
 
 // meaning are checks of what is likely not meant.
@@ -17,7 +18,7 @@ var meaning = []Check{
 	{"missing-t-none", "a rule takes over transformations in other engines", report.Warning, nil, (*pass).missingTNone},
 	{"unused-capture", "nothing reads what a rule captures", report.Warning, nil, (*pass).unusedCapture},
 	{"missing-capture", "a rule reads a capture that it does not make", report.Warning, nil, (*pass).missingCapture},
-	{"empty-variable", "a variable has no value in the rule's phase", report.Warning, nil, (*pass).emptyVariable},
+	{"empty-variable", "a variable has no value, in the rule's phase or ever", report.Warning, nil, (*pass).emptyVariable},
 }
 
 func equalFold(a, b string) bool { return strings.EqualFold(a, b) }
@@ -146,10 +147,10 @@ var filled = []struct {
 	prefix string
 	phase  int
 }{
-	{"ARGS_POST", 2}, {"FILES", 2}, {"MULTIPART_", 2}, {"REQUEST_BODY", 2}, {"REQBODY_ERROR", 2}, {"REQBODY_PROCESSOR_ERROR", 2}, {"FULL_REQUEST", 2},
+	{"ARGS_POST", 2}, {"FILES", 2}, {"MULTIPART_", 2}, {"REQUEST_BODY", 2}, {"REQBODY_ERROR", 2}, {"REQBODY_PROCESSOR_ERROR", 2},
 	{"REQUEST_XML", 2}, {"XML", 2}, {"INBOUND_DATA_ERROR", 2},
 	{"RESPONSE_BODY", 4}, {"RESPONSE_ARGS", 4}, {"RESPONSE_XML", 4}, {"OUTBOUND_DATA_ERROR", 4}, {"RESPONSE_CONTENT_LENGTH", 4},
-	{"RESPONSE_", 3}, {"STATUS_LINE", 3},
+	{"RESPONSE_", 3},
 }
 
 // filledFrom gives the phase from which on a variable may have a value.
@@ -165,6 +166,10 @@ func filledFrom(variable string) int {
 func (p *pass) emptyVariable() {
 	p.own(func(r *seclang.Rule, l *seclang.Link) {
 		for _, t := range l.Targets {
+			if words.NeverSet(t.Variable) {
+				p.add(t.Pos, "Coraza never sets "+t.Variable, "")
+				continue
+			}
 			if from := filledFrom(t.Variable); from > r.Phase && !t.Count {
 				p.add(t.Pos, t.Variable+" has no value before phase "+strconv.Itoa(from)+", and the rule runs in phase "+strconv.Itoa(r.Phase), "write phase:"+strconv.Itoa(from))
 			}

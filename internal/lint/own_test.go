@@ -1,6 +1,7 @@
 package lint
 
 import (
+	"io/fs"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -19,6 +20,10 @@ func TestOurOwnRulesAreClean(t *testing.T) {
 	own := 0
 	found := Run(Config{
 		Directives: sets[0].Directives, Known: sets[0].Known, FirstID: 100_000, LastID: 100_999,
+		Source: func(file string) (string, bool) {
+			text, err := fs.ReadFile(rules.FS(), file)
+			return string(text), err == nil
+		},
 		Own: func(file string) bool {
 			mine := len(file) > 8 && file[:8] == "@tabard/"
 			if mine {

@@ -36,6 +36,8 @@ type Entry struct {
 	Trailers engine.Headers
 	// Response is nil when the source has none.
 	Response *Response
+	// Source says where the entry was collected; empty when it is not said.
+	Source string
 	// Status is what the client was answered, as far as the source tells, also
 	// where there is no Response; else 0.
 	Status int
@@ -59,12 +61,17 @@ type Position struct {
 	// when there are several in one. Offset counts from 0, without lines only.
 	Entry  int
 	Offset int64
+	// Packet counts from 1, in captures: the last one of the entry.
+	Packet int
 }
 
-// String gives "file:line", or "file: entry 3 at byte 517".
+// String gives "file:line", "file: entry 3 at byte 517" or "... at packet 12".
 func (p Position) String() string {
 	if p.Line > 0 {
 		return p.File + ":" + strconv.Itoa(p.Line)
+	}
+	if p.Packet > 0 {
+		return fmt.Sprintf("%s: entry %d at packet %d", p.File, p.Entry, p.Packet)
 	}
 	return fmt.Sprintf("%s: entry %d at byte %d", p.File, p.Entry, p.Offset)
 }

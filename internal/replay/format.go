@@ -6,6 +6,8 @@ import (
 	"io"
 	"slices"
 	"strings"
+
+	"tabard/internal/capture"
 )
 
 // Format is the name of a kind of source.
@@ -42,6 +44,8 @@ const (
 	Curl Format = "curl"
 	// FTW has the tests of the Core Rule Set.
 	FTW Format = "ftw"
+	// Pcap is a packet capture, pcap or pcapng.
+	Pcap Format = "pcap"
 	// GoTestWAF has test cases of gotestwaf.
 	GoTestWAF Format = "gotestwaf"
 )
@@ -67,7 +71,9 @@ type kind struct {
 	// their order. text is asked for the start of a source whose first line
 	// nobody knows.
 	line, text func([]byte) bool
-	open       func(source) (Reader, error)
+	// lines says that each entry is a line, so that a file can be cut anywhere.
+	lines bool
+	open  func(source) (Reader, error)
 }
 
 // kinds are all formats, in the order in which they are asked. A raw request is
@@ -75,11 +81,13 @@ type kind struct {
 var kinds = []kind{
 	{name: HAR, line: isHARLine, text: isHARText, open: openHAR,
 		help: "HTTP Archive 1.1 and 1.2, as browsers export it; knows no client"},
-	{name: AWSWAF, line: func(l []byte) bool { return hasKeys(l, "httpRequest", "webaclId") }, open: jsonLinesOf(parseAWSWAF),
+	{name: Pcap, magic: capture.Magics, open: openPcap,
+		help: "packet captures, pcap and pcapng: HTTP/1 and HTTP/2 without TLS"},
+	{name: AWSWAF, lines: true, line: func(l []byte) bool { return hasKeys(l, "httpRequest", "webaclId") }, open: jsonLinesOf(parseAWSWAF),
 		help: "AWS WAF's logs: all headers but the redacted ones, no body"},
-	{name: OTLP, line: isOTLPLine, open: openOTLP,
+	{name: OTLP, lines: true, line: isOTLPLine, open: openOTLP,
 		help: "OpenTelemetry log records as OTLP JSON: what their attributes tell"},
-	{name: AuditJSON, line: isAuditJSONLine, open: openAuditJSON,
+	{name: AuditJSON, lines: true, line: isAuditJSONLine, open: openAuditJSON,
 		help: "audit logs of ModSecurity 2 and 3 and Coraza in JSON; headers lose their order"},
 	{name: Audit, line: isAuditLine, open: openAudit,
 		help: "audit logs of ModSecurity 2 and 3 and Coraza in the native format"},
@@ -89,21 +97,21 @@ var kinds = []kind{
 		help: "curl commands; what they read from files is not known"},
 	{name: W3C, line: isW3CLine, open: openW3C,
 		help: "CloudFront's and IIS's logs, W3C extended: few headers, no body, paths rewritten"},
-	{name: ALB, line: isALBLine, open: linesOf(parseALB),
+	{name: ALB, lines: true, line: isALBLine, open: linesOf(parseALB),
 		help: "AWS load balancers' logs, Application and Classic: few headers, no body"},
-	{name: EnvoyLog, line: isEnvoyLine, open: linesOf(parseEnvoy),
+	{name: EnvoyLog, lines: true, line: isEnvoyLine, open: linesOf(parseEnvoy),
 		help: "Envoy's and Istio's default text log: few headers, no body"},
-	{name: APIGateway, line: isAPIGatewayLine, open: linesOf(parseAPIGateway),
+	{name: APIGateway, lines: true, line: isAPIGatewayLine, open: linesOf(parseAPIGateway),
 		help: "API Gateway's logs in CSV or XML: a path template, no query, headers or body"},
-	{name: AccessLog, line: isLogLine, open: linesOf(parseAccessLog),
+	{name: AccessLog, lines: true, line: isLogLine, open: linesOf(parseAccessLog),
 		help: "access logs of nginx and Apache, common or combined: few headers, no body"},
-	{name: JSONLog, line: isJSONLogLine, text: isJSONLogText, open: jsonLinesOf(parseJSONLog),
+	{name: JSONLog, lines: true, line: isJSONLogLine, text: isJSONLogText, open: jsonLinesOf(parseJSONLog),
 		help: "access logs in JSON (Envoy, nginx, Caddy, Traefik, API Gateway, ...), by the keys' names"},
 	{name: FTW, text: isFTWText, open: openFTW,
 		help: "the YAML tests of the Core Rule Set, 2.3 and 3.0"},
 	{name: GoTestWAF, text: isGoTestWAFText, open: openGoTestWAF,
 		help: "gotestwaf's YAML: each payload, encoder and placeholder"},
-	{name: NDJSON, line: isNDJSONLine, text: func(start []byte) bool { return start[0] == '{' }, open: openNDJSON,
+	{name: NDJSON, lines: true, line: isNDJSONLine, text: func(start []byte) bool { return start[0] == '{' }, open: openNDJSON,
 		help: "one JSON object a line, see below"},
 }
 

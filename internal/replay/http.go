@@ -25,6 +25,9 @@ import (
 //     the line ends before that.
 type httpReader struct {
 	lines *lineReader
+	// framed says that a message without framing has no body, as on a
+	// connection; the body of one that has is all there.
+	framed bool
 	// held is a line that was read ahead, at heldLine.
 	held     []byte
 	heldLine int
@@ -176,7 +179,9 @@ func (r *httpReader) body(e *Entry) (err error) {
 		e.Body, err = r.exactly(length)
 		return err
 	}
-	e.Body, err = r.unframed()
+	if !r.framed {
+		e.Body, err = r.unframed()
+	}
 	return err
 }
 

@@ -52,6 +52,9 @@ func (n Native) Judge(_ context.Context, e Entry) Outcome {
 	if n.Records {
 		r := x.Record()
 		r.TransactionID, r.Time = e.ID, e.Time
+		if r.ResponseStatus == 0 && r.Status == 0 {
+			r.ResponseStatus = e.Status // of a source without responses, such as a log
+		}
 		o.Record = &r
 	}
 	return o

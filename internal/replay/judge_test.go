@@ -2,6 +2,7 @@ package replay
 
 import (
 	"context"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -126,6 +127,39 @@ broken entries, without a verdict: 1
 sources that could not be read to their end: 1
 verdicts made by an internal error: 1
 `, b.String())
+}
+
+func TestTheSummaryCountsBySourceAndLabel(t *testing.T) {
+	var parts [2]Summary
+	for i, r := range []Result{
+		{Outcome: Outcome{Action: engine.Pass}, Entry: Entry{Source: "shop", Label: "benign"}},
+		{Outcome: Outcome{Action: engine.Block}, Entry: Entry{Source: "list", Label: "malicious"}},
+		{Outcome: Outcome{Action: engine.Detect}, Entry: Entry{Source: "list", Label: "malicious"}},
+		{Outcome: Outcome{Action: engine.Block}, Entry: Entry{Label: "benign"}},
+		{Outcome: Outcome{Action: engine.Pass}},
+	} {
+		parts[i%2].Add(r)
+	}
+	parts[0].Merge(parts[1])
+	var b strings.Builder
+	require.NoError(t, parts[0].WriteSources(&b))
+	require.Equal(t, `
+source                   label         requests   blocked
+(none)                   benign               1         1 100.0 %
+list                     malicious            2         1  50.0 %
+shop                     benign               1         0   0.0 %
+all                      benign               2         1  50.0 %
+all                      malicious            2         1  50.0 %
+`, b.String())
+}
+
+func TestMadeUpSourcesAreCountedTogether(t *testing.T) {
+	var s Summary
+	for i := range maxSources + 10 {
+		s.Add(Result{Outcome: Outcome{Action: engine.Pass}, Entry: Entry{Source: strconv.Itoa(i)}})
+	}
+	require.Len(t, s.Sources, maxSources+1)
+	require.Equal(t, SourceCount{Requests: 10}, s.Sources["(others)"]["(others)"])
 }
 
 func TestTheSummaryOfNothingIsShort(t *testing.T) {

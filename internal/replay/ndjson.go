@@ -19,6 +19,8 @@ type ndjsonEntry struct {
 	Path     string          `json:"path"`
 	Headers  headerPairs     `json:"headers"`
 	Body     string          `json:"body_b64"`
+	Text     string          `json:"body"`
+	Source   string          `json:"source"`
 	ClientIP string          `json:"client_ip"`
 	Scheme   string          `json:"scheme"`
 	Time     json.RawMessage `json:"time"`
@@ -31,7 +33,7 @@ type ndjsonEntry struct {
 }
 
 // ndjsonKeys are the keys of an entry.
-var ndjsonKeys = []string{"id", "method", "path", "headers", "body_b64", "client_ip", "scheme", "time", "label", "response"}
+var ndjsonKeys = []string{"id", "method", "path", "headers", "body_b64", "body", "client_ip", "scheme", "time", "source", "label", "response"}
 
 // headerPairs are the field lines of an ordered list of [name, value].
 type headerPairs engine.Headers
@@ -57,12 +59,14 @@ func (h *headerPairs) UnmarshalJSON(text []byte) error {
 //
 //	{"id": "a1", "method": "POST", "path": "/login?next=%2F",
 //	 "headers": [["Host", "shop.example"], ["Cookie", "sid=1"]], "body_b64": "dT0x",
-//	 "client_ip": "192.0.2.7", "scheme": "https", "time": "2026-11-24T09:30:00Z", "label": "benign",
+//	 "client_ip": "192.0.2.7", "scheme": "https", "time": "2026-11-24T09:30:00Z",
+//	 "source": "shop", "label": "benign",
 //	 "response": {"status": 200, "headers": [["Content-Type", "text/html"]], "body_b64": ""}}
 //
-// Only method and path are needed; other keys are not looked at. Method, path
-// and headers are Latin-1, see latin1. The request is taken for HTTP/1.1, and
-// for http when there is no scheme.
+// Only method and path are needed; other keys are not looked at. A body of text
+// may be written as "body" in place of body_b64. Method, path and headers are
+// Latin-1, see latin1. The request is taken for HTTP/1.1, and for http when there
+// is no scheme.
 func parseNDJSON(line []byte, _ Position) (Entry, error) {
 	var n ndjsonEntry
 	if err := json.Unmarshal(line, &n); err != nil {
@@ -71,7 +75,7 @@ func parseNDJSON(line []byte, _ Position) (Entry, error) {
 	if n.Method == "" || n.Path == "" {
 		return Entry{}, errors.New("an entry needs method and path")
 	}
-	e := Entry{ID: idText(n.ID), Label: idText(n.Label), Time: parseTime(idText(n.Time), time.RFC3339)}
+	e := Entry{ID: idText(n.ID), Source: n.Source, Label: idText(n.Label), Time: parseTime(idText(n.Time), time.RFC3339)}
 	var err error
 	if e.Conn.Peer, err = peer(n.ClientIP); err != nil {
 		return Entry{}, err
@@ -90,6 +94,12 @@ func parseNDJSON(line []byte, _ Position) (Entry, error) {
 	e.Request.Authority = e.Request.Headers.Get("host")
 	if e.Body, err = decodeBase64(n.Body); err != nil {
 		return Entry{}, fmt.Errorf("body_b64: %w", err)
+	}
+	if n.Text != "" {
+		if n.Body != "" {
+			return Entry{}, errors.New("an entry has either body or body_b64")
+		}
+		e.Body = []byte(n.Text)
 	}
 	if n.Response == nil {
 		return e, nil

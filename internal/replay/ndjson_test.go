@@ -16,13 +16,18 @@ func TestNDJSON(t *testing.T) {
 		"all fields are read, headers in their order": {
 			`{"id":"a1","source":"x","method":"POST","path":"/a?b=%27","headers":[["Host","shop.example"],["X-A","2"],["X-A","1"]],"body_b64":"dT0x","client_ip":"2001:db8::7","scheme":"HTTPS","response":{"status":200,"headers":[["Content-Type","text/html"]],"body_b64":"aGk="}}`,
 			Entry{
-				ID: "a1", Conn: engine.Conn{Peer: addrPort("[2001:db8::7]:0"), TLS: true},
+				ID: "a1", Source: "x", Conn: engine.Conn{Peer: addrPort("[2001:db8::7]:0"), TLS: true},
 				Request: engine.Request{Method: "POST", Target: "/a?b=%27", Protocol: "HTTP/1.1", Scheme: "https", Authority: "shop.example",
 					Headers: engine.Headers{{"Host", "shop.example"}, {"X-A", "2"}, {"X-A", "1"}}},
 				Body:     []byte("u=1"),
 				Response: &Response{Status: 200, Headers: engine.Headers{{"Content-Type", "text/html"}}, Body: []byte("hi")},
 				Status:   200,
 			},
+		},
+		"a body of text needs no base64": {
+			`{"id":"t","label":"benign","method":"POST","path":"/","body":"{\"a\":\"\u00e9\"}"}`,
+			Entry{ID: "t", Label: "benign", Request: engine.Request{Method: "POST", Target: "/", Protocol: "HTTP/1.1", Scheme: "http"},
+				Body: []byte(`{"a":"é"}`), Unknown: UnknownClient},
 		},
 		"method and path are enough": {
 			`{"method":"GET","path":"/"}`,
@@ -60,6 +65,7 @@ func TestABrokenNDJSONLineIsReportedAndTheNextIsRead(t *testing.T) {
 		"headers as an object":         {`{"method":"GET","path":"/","headers":{"Host":"x"}}`, `headers must be a list of ["name", "value"]`},
 		"a header of three parts":      {`{"method":"GET","path":"/","headers":[["A","b"],["Host","x","y"]]}`, `header 2 has 3 parts: write it as ["name", "value"]`},
 		"a body that is no base64":     {`{"method":"GET","path":"/","body_b64":"*"}`, "body_b64: not base64 of the standard alphabet"},
+		"a body in two ways":           {`{"method":"GET","path":"/","body_b64":"YQ","body":"a"}`, "an entry has either body or body_b64"},
 		"a response that is no base64": {`{"method":"GET","path":"/","response":{"body_b64":"*"}}`, "response.body_b64: not base64 of the standard alphabet"},
 		"an address that is none":      {`{"method":"GET","path":"/","client_ip":"localhost"}`, `client_ip "localhost" is no address`},
 		"two objects on one line":      {`{"method":"GET","path":"/"}{}`, "not JSON at byte 28 of the entry: invalid character '{' after top-level value"},

@@ -48,11 +48,7 @@ func NewReader(r io.Reader, name string, o Options) (Reader, error) {
 	if err != nil {
 		return nil, err
 	}
-	if start, err := b.Peek(len(utf8BOM)); err == nil && string(start) == utf8BOM {
-		if _, err := b.Discard(len(utf8BOM)); err != nil {
-			return nil, err
-		}
-	}
+	skipBOM(b)
 	format := o.Format
 	if format == "" {
 		if format, err = detect(b); err != nil {
@@ -64,6 +60,12 @@ func NewReader(r io.Reader, name string, o Options) (Reader, error) {
 		return nil, fmt.Errorf("unknown format %q: use %s", format, formatNames())
 	}
 	return kind.open(source{b, name, cmp.Or(o.Host, DefaultHost)})
+}
+
+func skipBOM(b *bufio.Reader) {
+	if start, err := b.Peek(len(utf8BOM)); err == nil && string(start) == utf8BOM {
+		_, _ = b.Discard(len(utf8BOM)) // what was peeked is there
+	}
 }
 
 // utf8BOM is what some editors and Windows tools put in front of a text.

@@ -32,7 +32,20 @@ type Summary struct {
 	Routes   map[string]map[engine.Action]int `json:"routes,omitempty"`
 	// Unknown counts what the sources did not tell, by the texts of Unknown.
 	Unknown map[string]int `json:"unknown,omitempty"`
+	// Sources counts by Source and Label of the entries, up to maxSources pairs.
+	Sources map[string]map[string]SourceCount `json:"sources,omitempty"`
 }
+
+// SourceCount is how many requests came from a source with a label, and how many
+// of those were blocked.
+type SourceCount struct {
+	Requests int `json:"requests"`
+	Blocked  int `json:"blocked"`
+}
+
+// maxSources is more than any collection has; entries of further pairs are
+// counted together, so that a file of made-up names does not fill the memory.
+const maxSources = 1000
 
 // RuleCount is how many requests a rule has matched, and how many of those were
 // blocked, by whatever rule.
@@ -73,6 +86,13 @@ func (s *Summary) Add(r Result) {
 		}
 		s.addRule(id, c)
 	}
+	if r.Entry.Source != "" || r.Entry.Label != "" {
+		c := SourceCount{Requests: 1}
+		if o.Action == engine.Block {
+			c.Blocked = 1
+		}
+		s.addSource(cmp.Or(r.Entry.Source, "(none)"), cmp.Or(r.Entry.Label, "(none)"), c)
+	}
 	for i, text := range unknownTexts {
 		if r.Entry.Unknown&(1<<i) != 0 {
 			s.Unknown[text]++
@@ -97,6 +117,11 @@ func (s *Summary) Merge(o Summary) {
 	}
 	for text, n := range o.Unknown {
 		s.Unknown[text] += n
+	}
+	for source, labels := range o.Sources {
+		for label, c := range labels {
+			s.addSource(source, label, c)
+		}
 	}
 }
 
@@ -125,6 +150,27 @@ func (s *Summary) addRule(id int, c RuleCount) {
 	s.Rules[id] = rule
 }
 
+func (s *Summary) addSource(source, label string, c SourceCount) {
+	pairs := 0
+	for _, labels := range s.Sources {
+		pairs += len(labels)
+	}
+	if _, ok := s.Sources[source][label]; !ok && pairs >= maxSources {
+		source, label = "(others)", "(others)"
+	}
+	if s.Sources == nil {
+		s.Sources = map[string]map[string]SourceCount{}
+	}
+	if s.Sources[source] == nil {
+		s.Sources[source] = map[string]SourceCount{}
+	}
+	s.Sources[source][label] = s.Sources[source][label].plus(c)
+}
+
+func (c SourceCount) plus(d SourceCount) SourceCount {
+	return SourceCount{c.Requests + d.Requests, c.Blocked + d.Blocked}
+}
+
 // actions are in the order of a summary.
 var actions = []engine.Action{engine.Block, engine.Detect, engine.Pass}
 
@@ -147,6 +193,29 @@ func share(n, all int) string {
 		return "-"
 	}
 	return fmt.Sprintf("%.1f %%", 100*float64(n)/float64(all))
+}
+
+// WriteSources lists sources by label, and each label's sum: the share of
+// harmless requests that were blocked is the rate of false positives, that of
+// hostile ones the rate of detection.
+func (s *Summary) WriteSources(w io.Writer) error {
+	b := bufio.NewWriter(w)
+	fmt.Fprintf(b, "\n%-24s %-12s %9s %9s\n", "source", "label", "requests", "blocked")
+	line := func(source, label string, c SourceCount) {
+		fmt.Fprintf(b, "%-24s %-12s %9d %9d %7s\n", source, label, c.Requests, c.Blocked, share(c.Blocked, c.Requests))
+	}
+	sums := map[string]SourceCount{}
+	for _, source := range slices.Sorted(maps.Keys(s.Sources)) {
+		for _, label := range slices.Sorted(maps.Keys(s.Sources[source])) {
+			c := s.Sources[source][label]
+			sums[label] = sums[label].plus(c)
+			line(source, label, c)
+		}
+	}
+	for _, label := range slices.Sorted(maps.Keys(sums)) {
+		line("all", label, sums[label])
+	}
+	return b.Flush()
 }
 
 // writeRules lists the rules that matched, the most frequent first.

@@ -140,6 +140,21 @@ func sourceError(path string, err error) error {
 	return &SourceError{path, err}
 }
 
+// File is one of the sources.
+type File struct {
+	Path     string
+	InFolder bool
+}
+
+// Files are the sources in their order, before the first Next.
+func (t *Traffic) Files() []File {
+	files := make([]File, len(t.files))
+	for i, in := range t.files {
+		files[i] = File{in.path, in.inFolder}
+	}
+	return files
+}
+
 // Size is the number of bytes of all files, or -1 when it is not known.
 func (t *Traffic) Size() int64 { return t.size }
 

@@ -50,15 +50,24 @@ func snippet(f Finding, o Options) string {
 	if !ok || f.Pos.Col < 1 || f.Pos.Col > len(line)+1 {
 		return ""
 	}
-	from := f.Pos.Col - 1
-	to := f.EndCol - 1
-	if f.EndCol == 0 || to > len(line) {
-		to = from + wordLen(line[from:])
-	}
-	line, from, to = window(line, from, max(to, from+1))
+	from, to := f.Span(line)
+	line, from, to = window(line, from, to)
 	gutter := strconv.Itoa(f.Pos.Line) + " | "
 	margin := strings.Repeat(" ", len(gutter)-2) + "| "
 	return gutter + line + "\n" + margin + indent(line[:min(from, len(line))]) + strings.Repeat("^", carets(line, from, to)) + "\n"
+}
+
+// Span gives the bytes of the line that are at fault: up to EndCol, or the word
+// at Col; the whole line without a column.
+func (f Finding) Span(line string) (from, to int) {
+	if f.Pos.Col < 1 {
+		return 0, len(line)
+	}
+	from = min(f.Pos.Col-1, len(line))
+	if to = f.EndCol - 1; f.EndCol == 0 || to > len(line) {
+		to = from + wordLen(line[from:])
+	}
+	return from, max(to, from+1)
 }
 
 // sourceLine gives the text of the finding's line.

@@ -14,6 +14,7 @@ import (
 	"runtime/debug"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"tabard/engine"
@@ -31,6 +32,8 @@ type exchange struct {
 	// aborted: the client or the upstream ended the exchange before its verdict.
 	aborted  bool
 	finished bool
+	// framed is the body of a gRPC call, else nil.
+	framed *framedBody
 }
 
 // step runs one phase and notes its verdict and its time.
@@ -58,6 +61,10 @@ func (x *exchange) judgeRequest(w http.ResponseWriter, r *http.Request) bool {
 	if !x.ex.HoldRequest() {
 		skip, _ := x.ex.Uninspected()
 		r.Body = x.counted(r.Body, skip.Reason)
+		if skip.Reason == engine.SkipGRPC {
+			x.framed = &framedBody{ReadCloser: r.Body, stops: x.ex.Blocks()}
+			r.Body = x.framed
+		}
 		return true
 	}
 	control := http.NewResponseController(w)
@@ -208,6 +215,32 @@ func (b *countedBody) Read(p []byte) (int, error) {
 	return n, err
 }
 
+// errFraming ends a request whose body only calls itself gRPC.
+var errFraming = errors.New("the body is not made of gRPC messages")
+
+// framedBody follows the messages of a gRPC body. It is read by the transport's
+// goroutine and does not touch the exchange.
+type framedBody struct {
+	io.ReadCloser
+	frames engine.GRPCFrames
+	stops  bool // what is no gRPC goes no further
+	broken atomic.Bool
+}
+
+func (b *framedBody) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	if b.broken.Load() {
+		return n, err
+	}
+	if b.frames.Take(p[:n], errors.Is(err, io.EOF)) != nil {
+		b.broken.Store(true)
+		if b.stops {
+			return 0, errFraming
+		}
+	}
+	return n, err
+}
+
 // answer gives the client the engine's block response.
 func (x *exchange) answer(w http.ResponseWriter) {
 	status, lines, body := x.ex.BlockResponse()
@@ -245,6 +278,9 @@ func (x *exchange) finish() {
 		return
 	}
 	x.finished = true
+	if x.framed != nil && x.framed.broken.Load() {
+		x.ex.RefuseBody() // in detection mode it has only been noted
+	}
 	x.verdict = x.ex.End()
 	if line, ok := x.ex.AuditLine(); ok {
 		x.proxy.writeAudit(line)

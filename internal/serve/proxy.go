@@ -157,6 +157,11 @@ func (p *Proxy) forwardFailed(w http.ResponseWriter, r *http.Request, err error)
 		x.answer(w)
 		return
 	}
+	if errors.Is(err, errFraming) {
+		x.step(x.ex.RefuseBody)
+		x.answer(w)
+		return
+	}
 	status := http.StatusBadGateway
 	var timeout net.Error
 	switch {

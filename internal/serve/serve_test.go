@@ -422,7 +422,7 @@ func TestAGRPCStreamGoesBothWaysAtOnce(t *testing.T) {
 			if err != nil {
 				break
 			}
-			_, _ = io.WriteString(w, "echo "+line)
+			_, _ = io.WriteString(w, "echo "+line[grpcHead:])
 			_ = http.NewResponseController(w).Flush()
 		}
 		w.Header().Set("Grpc-Status", "0")
@@ -432,7 +432,7 @@ func TestAGRPCStreamGoesBothWaysAtOnce(t *testing.T) {
 	require.NoError(t, err)
 	r.Header.Set("Content-Type", "application/grpc")
 	r.Header.Set("Te", "trailers")
-	go func() { _, _ = io.WriteString(feed, "attack\n") }()
+	go func() { _, _ = io.WriteString(feed, "\x00\x00\x00\x00\x07attack\n") }()
 	res, err := s.client.Do(r)
 	require.NoError(t, err)
 	defer res.Body.Close()
@@ -442,7 +442,7 @@ func TestAGRPCStreamGoesBothWaysAtOnce(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, "echo "+word+"\n", line)
 		if word == "attack" {
-			_, err = io.WriteString(feed, "two\n")
+			_, err = io.WriteString(feed, "\x00\x00\x00\x00\x04two\n")
 			require.NoError(t, err)
 		}
 	}
@@ -450,7 +450,45 @@ func TestAGRPCStreamGoesBothWaysAtOnce(t *testing.T) {
 	_, err = io.ReadAll(in)
 	require.NoError(t, err)
 	require.Equal(t, "0", res.Trailer.Get("Grpc-Status"))
-	require.Equal(t, "11", s.metric(`tabard_uninspected_bytes_total{reason="grpc"}`))
+	require.Equal(t, "21", s.metric(`tabard_uninspected_bytes_total{reason="grpc"}`))
+}
+
+// grpcHead is the flag and the length in front of a message.
+const grpcHead = 5
+
+func TestABodyThatOnlyCallsItselfGRPCIsRefused(t *testing.T) {
+	for name, test := range map[string]struct {
+		policy, body string
+		status       int
+		arrives      string
+	}{
+		"messages arrive":                {"", "\x00\x00\x00\x00\x02hi\x01\x00\x00\x00\x00", 200, "\x00\x00\x00\x00\x02hi\x01\x00\x00\x00\x00"},
+		"JSON does not":                  {"", `{"a":"attack"}`, 400, ""},
+		"a message that is cut does not": {"", "\x00\x00\x00\x00\x09hi", 400, ""},
+		"in detection mode it does":      {"mode: detect\n", `{"a":"attack"}`, 200, `{"a":"attack"}`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			arrived := make(chan string, 1)
+			s := start(t, setup{http2: true, policy: test.policy, handler: func(w http.ResponseWriter, r *http.Request) {
+				body, err := io.ReadAll(r.Body)
+				if err != nil {
+					body = nil
+				}
+				arrived <- string(body)
+			}})
+			r, err := http.NewRequest("POST", s.url+"/shop.Orders/Watch", strings.NewReader(test.body))
+			require.NoError(t, err)
+			r.Header.Set("Content-Type", "application/grpc")
+			r.Header.Set("Te", "trailers")
+			res, err := s.client.Do(r)
+			require.NoError(t, err)
+			defer res.Body.Close()
+			require.Equal(t, test.status, res.StatusCode)
+			if test.status == 200 {
+				require.Equal(t, test.arrives, <-arrived)
+			}
+		})
+	}
 }
 
 func TestTheServersOwnTargetHasNoPath(t *testing.T) {

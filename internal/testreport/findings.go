@@ -19,7 +19,7 @@ func (f *findings) Add(r ftw.Result, near []string) {
 	if r.Outcome != ftw.Failed {
 		return
 	}
-	for _, failure := range failures(r) {
+	for _, failure := range Failures(r) {
 		f.all = append(f.all, report.Finding{
 			Check: "test/" + failure.Expectation, Level: report.Error, Pos: failure.Pos,
 			Message: "test " + r.Name + ": " + failure.Reason, Details: near,

@@ -45,7 +45,7 @@ func (j *jsonLines) Add(r ftw.Result, near []string) {
 	if r.Override != nil {
 		line.Override = oneLine(r.Override.Reason)
 	}
-	for _, f := range failures(r) {
+	for _, f := range Failures(r) {
 		line.Failures = append(line.Failures, jsonFailure{f.Pos.Line, f.Pos.Col, f.Pos.File, f.Expectation, f.Rule, f.Reason})
 	}
 	for _, s := range r.Seen {

@@ -60,7 +60,7 @@ func (j *junit) Add(r ftw.Result, near []string) {
 
 func failureText(r ftw.Result, near []string) *junitText {
 	var lines []string
-	for _, f := range failures(r) {
+	for _, f := range Failures(r) {
 		lines = append(lines, f.String())
 	}
 	return &junitText{Message: lines[0], Text: strings.Join(append(lines, near...), "\n")}

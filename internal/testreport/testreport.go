@@ -75,8 +75,8 @@ func (c Counts) String() string {
 	return out
 }
 
-// failures are a result's, with the runner's error as one.
-func failures(r ftw.Result) []ftw.Failure {
+// Failures are a result's, with the runner's error as one.
+func Failures(r ftw.Result) []ftw.Failure {
 	if r.Err == nil {
 		return r.Failures
 	}

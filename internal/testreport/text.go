@@ -25,7 +25,7 @@ func (t *text) Add(r ftw.Result, near []string) {
 		t.out.printf("  %s", oneLine(r.Description))
 	}
 	t.out.printf("\n")
-	for _, f := range failures(r) {
+	for _, f := range Failures(r) {
 		t.out.printf("  %s\n", f)
 	}
 	for _, line := range near {

@@ -129,6 +129,9 @@ func (s *stream) result() (Result, error) {
 		Reply:         s.reply,
 		Log:           s.log,
 	}
+	if r.TransactionID == "" {
+		r.TransactionID = s.properties["request.id"] // see filter.StateTransactionID
+	}
 	if s.reply != nil {
 		r.Status = s.reply.Status
 	}

@@ -196,6 +196,9 @@ func (h *Host) Metrics() map[string]uint64 {
 	return values
 }
 
+// MemoryBytes is the size of the virtual machine's memory, which never shrinks.
+func (h *Host) MemoryBytes() int { return int(h.module.Memory().Size()) }
+
 // PluginLog returns what the module logged outside of exchanges.
 func (h *Host) PluginLog() []Entry { return h.log }
 

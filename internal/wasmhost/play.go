@@ -74,11 +74,12 @@ func (p *Player) Play(ctx context.Context, name string, in ftw.Input) (ftw.Seen,
 	return seen, err
 }
 
-// asProxied has names in lower case and the first Host as the pseudo-header.
+// asProxied has names in lower case and the Host as the pseudo-header, but for
+// an empty one: this host leaves out pseudo-headers without a value.
 func asProxied(r engine.Request) engine.Request {
 	headers := make(engine.Headers, 0, len(r.Headers))
 	for _, line := range r.Headers {
-		if name := strings.ToLower(line[0]); name != "host" {
+		if name := strings.ToLower(line[0]); name != "host" || line[1] == "" {
 			headers = append(headers, [2]string{name, line[1]})
 		}
 	}

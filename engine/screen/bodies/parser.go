@@ -28,14 +28,15 @@ type Limits struct {
 // the exchange. The strings it holds stay valid after the next Reset, the slice does not. A parser belongs to
 // one goroutine.
 type Parser struct {
-	limits   Limits
-	arena    *transform.Arena
-	elements []Element
-	changed  Set
-	repeated repeats
-	argsSize int
-	scratch  []byte
-	frames   []frame
+	limits    Limits
+	arena     *transform.Arena
+	elements  []Element
+	changed   Set
+	repeated  repeats
+	argsSize  int
+	queryArgs int // values of ArgsGet
+	scratch   []byte
+	frames    []frame
 	// unescaped is apart from scratch, which holds the path while a string is decoded.
 	unescaped []byte
 
@@ -72,7 +73,7 @@ func (p *Parser) Reset() {
 	p.elements = append(p.elements[:0], initial[:]...)
 	p.changed = 0
 	p.repeated.reset()
-	p.argsSize = 0
+	p.argsSize, p.queryArgs = 0, 0
 	p.contentType, p.hasContentType = "", false
 }
 
@@ -94,6 +95,9 @@ func (p *Parser) Changed() Set {
 // cache of transformed values takes one value of the name for another, depending on the random order of a
 // map, so its verdict is not the same in each run. The elements here are right in any case.
 func (p *Parser) Repeated() Set { return p.repeated.kinds }
+
+// Nameless returns the kinds among Repeated in which it is the empty name that occurs more than once.
+func (p *Parser) Nameless() Set { return p.repeated.nameless }
 
 func (p *Parser) set(k Kind, value string) {
 	if p.elements[k].Value != value {
@@ -235,6 +239,21 @@ func (p *Parser) query(k Kind, query string) {
 		p.argument(k, key, value)
 		count++
 	}
+	if k == ArgsGet {
+		p.queryArgs = count
+	}
+	p.setInt(ArgsCombinedSize, p.argsSize)
+}
+
+// Argument takes one more argument of the query behind those of the URI, as Coraza's AddGetRequestArgument
+// does.
+func (p *Parser) Argument(key, value string) {
+	if p.queryArgs >= p.limits.Arguments {
+		p.set(ArgumentsLimitReached, "1")
+		return
+	}
+	p.queryArgs++
+	p.argument(ArgsGet, key, value)
 	p.setInt(ArgsCombinedSize, p.argsSize)
 }
 

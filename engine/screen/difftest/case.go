@@ -40,9 +40,11 @@ type Case struct {
 	Peer                     netip.AddrPort `json:"peer"`
 	Method, Target, Protocol Text
 	Headers                  []Field
-	Body                     Text      `json:",omitempty"`
-	Trailers                 []Field   `json:",omitempty"`
-	Response                 *Response `json:",omitempty"`
+	Body                     Text    `json:",omitempty"`
+	Trailers                 []Field `json:",omitempty"`
+	// Arguments are what the engine has found inside of values.
+	Arguments []Field   `json:",omitempty"`
+	Response  *Response `json:",omitempty"`
 }
 
 // Response is a backend's answer.
@@ -61,6 +63,7 @@ func (c *Case) Clone() *Case {
 	out := *c
 	out.Headers = slices.Clone(c.Headers)
 	out.Trailers = slices.Clone(c.Trailers)
+	out.Arguments = slices.Clone(c.Arguments)
 	if c.Response != nil {
 		r := *c.Response
 		r.Headers = slices.Clone(r.Headers)
@@ -99,6 +102,7 @@ func (c *Case) hash() uint64 {
 	write(Text(c.Peer.String()), c.Method, c.Target, c.Protocol, c.Body)
 	fields(c.Headers)
 	fields(c.Trailers)
+	fields(c.Arguments)
 	if c.Response != nil {
 		write(Text(strconv.Itoa(c.Response.Status)), c.Response.Protocol, c.Response.Body)
 		fields(c.Response.Headers)

@@ -68,7 +68,7 @@ func Mutate(r *rand.Rand, c, other *Case) *Case {
 }
 
 func mutateOnce(r *rand.Rand, c, other *Case) {
-	switch place := r.IntN(20); {
+	switch place := r.IntN(21); {
 	case place < 6:
 		if c.Body == "" {
 			c.Target = mutateText(r, c.Target)
@@ -85,6 +85,8 @@ func mutateOnce(r *rand.Rand, c, other *Case) {
 		shuffleArguments(r, c)
 	case place == 16:
 		splice(r, c, other)
+	case place == 18:
+		c.Arguments = addNested(r, c)
 	case place == 17 && c.Response == nil:
 		mutateHead(r, c)
 	case c.Response != nil:
@@ -92,6 +94,23 @@ func mutateOnce(r *rand.Rand, c, other *Case) {
 	default:
 		c.Target = addArgument(c.Target, Text(pieces[r.IntN(len(pieces))]))
 	}
+}
+
+// addNested adds an argument as the engine adds those that it has found inside of
+// values: half of them an old one's value, and some of them an old one's name.
+func addNested(r *rand.Rand, c *Case) []Field {
+	name, value := Text("a.json.b"), mutateText(r, Text(pieces[r.IntN(len(pieces))]))
+	_, query, _ := strings.Cut(string(c.Target), "?")
+	if r.IntN(2) == 0 {
+		first, _, _ := strings.Cut(query+string(c.Body), "&")
+		_, old, _ := strings.Cut(first, "=")
+		value = Text(old)
+	}
+	if r.IntN(3) == 0 {
+		old, _, _ := strings.Cut(query, "=")
+		name = Text(old)
+	}
+	return append(c.Arguments, Field{name, value})
 }
 
 func mutateField(r *rand.Rand, fields []Field) {

@@ -58,10 +58,22 @@ func Inputs(c *Case) [][2]string {
 	}
 }
 
-// BodyInput is the TX variable that the engine sets before phase 2.
-func BodyInput(c *Case) [2]string {
-	return [2]string{"tabard_body_bytes", strconv.Itoa(len(c.Body))}
+// found are variables that the engine sets before phase 2 for what it has found
+// in a body.
+var found = [...]string{"tabard_json", "tabard_coding", "tabard_multipart", "tabard_upload_mismatch", "tabard_upload_near_mismatch"}
+
+// BodyInputs are the TX variables that the engine sets before phase 2. What it
+// has found is decided by the body's length, so that a case says it all.
+func BodyInputs(c *Case) [][2]string {
+	inputs := [][2]string{{"tabard_body_bytes", strconv.Itoa(len(c.Body))}}
+	if n := len(c.Body) % 32; n < len(found) && c.Body != "" {
+		inputs = append(inputs, [2]string{found[n], "a finding"})
+	}
+	return inputs
 }
+
+// BodyInputNames are the names of all that BodyInputs may give.
+func BodyInputNames() []string { return append([]string{"tabard_body_bytes"}, found[:]...) }
 
 // grpc is coarser than the engine's own test: what matters is that the value
 // varies.
@@ -76,6 +88,11 @@ func grpc(c *Case) string {
 type Oracle struct {
 	rules Rules
 	waf   coraza.WAF
+	// Hidden are ids that results do not tell, Constants variables of TX that are
+	// set at the start: for rules that were left out because of what they do in
+	// every exchange. They are set before the first run.
+	Hidden    []int
+	Constants [][2]string
 }
 
 // NewOracle compiles the rules. The error is Coraza's.
@@ -88,7 +105,7 @@ func NewOracle(rules Rules) (*Oracle, error) {
 	if err != nil {
 		return nil, fmt.Errorf("rule set %q: %w", rules.Name, err)
 	}
-	return &Oracle{rules, waf}, nil
+	return &Oracle{rules: rules, waf: waf}, nil
 }
 
 // Run gives the whole case to Coraza.
@@ -122,7 +139,7 @@ func (o *Oracle) begin(c *Case) *play {
 	// Every Coraza transaction is one; the engine depends on it, too.
 	tx := o.waf.NewTransactionWithID("differential").(transaction)
 	p := &play{oracle: o, c: c, tx: tx}
-	for _, kv := range o.rules.inputs(c) {
+	for _, kv := range slices.Concat(o.Constants, o.rules.inputs(c)) {
 		tx.Variables().TX().Set(kv[0], []string{kv[1]})
 	}
 	feedRequest(tx, c)
@@ -201,8 +218,12 @@ func (p *play) requestBody() error {
 	for _, h := range p.c.Trailers {
 		p.tx.AddRequestHeader(string(h[0]), string(h[1]))
 	}
-	kv := BodyInput(p.c)
-	p.tx.Variables().TX().Set(kv[0], []string{kv[1]})
+	for _, a := range p.c.Arguments {
+		p.tx.AddGetRequestArgument(string(a[0]), string(a[1]))
+	}
+	for _, kv := range BodyInputs(p.c) {
+		p.tx.Variables().TX().Set(kv[0], []string{kv[1]})
+	}
 	_, err := p.tx.ProcessRequestBody()
 	return err
 }
@@ -282,7 +303,9 @@ func (p *play) note(phase int, err error) {
 	}
 	matched := p.tx.MatchedRules()
 	for _, m := range matched[p.seen:] {
-		out.IDs = append(out.IDs, m.Rule().ID())
+		if !slices.Contains(p.oracle.Hidden, m.Rule().ID()) {
+			out.IDs = append(out.IDs, m.Rule().ID())
+		}
 		if speaks(m) {
 			out.Logged = append(out.Logged, logged(m))
 		}

@@ -15,10 +15,14 @@ type Exchange interface {
 	Phase1(inputs [][2]string) Outcome
 	// Input takes a TX variable that the engine sets between phases.
 	Input(name, value string)
+	// Argument takes, before phase 2, one more argument of the query.
+	Argument(name, value string)
 	// Phase2 takes what phase 1 left behind, and the body if one is inspected.
 	Phase2(before State, body string) Outcome
 	Phase3(status int, protocol string) Outcome
 	Phase4(before State, body string, inspected bool) Outcome
+	// Skip lists rules of a phase so far that cannot match.
+	Skip(phase int) []int
 	// Learn tells what Coraza did in a phase that was no hit. clean says that
 	// nothing interrupted and nothing was logged.
 	Learn(phase int, matched []int, clean bool, after State)
@@ -33,8 +37,6 @@ type Outcome struct {
 	Hit bool
 	// Reason says why there is no hit.
 	Reason string
-	// Skip are rules that cannot match.
-	Skip []int
 	// Matched are, on a hit, the rules that Coraza would report, in any order.
 	Matched []int
 	// After is, on a hit, what the phase leaves behind.
@@ -52,8 +54,8 @@ type screened struct {
 	// play is nil when every phase was a hit.
 	play         *play
 	unrepeatable bool
-	// skipped is true when Coraza was told to leave rules out.
-	skipped bool
+	// skips counts the rules that Coraza was told to leave out.
+	skips int
 }
 
 // screen plays a case. learn is false to leave the screener as it is.
@@ -73,7 +75,7 @@ func (h *Harness) screen(c *Case) *screened {
 			after = out.After
 			continue
 		}
-		h.runCoraza(s, phase)
+		h.runCoraza(x, s, phase)
 		got := s.play.result.Phases[phase]
 		after = got.After
 		if !out.Hit {
@@ -100,8 +102,12 @@ func (h *Harness) ask(x Exchange, s *screened, phase int, before State) (out Out
 		for _, t := range c.Trailers {
 			x.RequestHeader(string(t[0]), string(t[1]))
 		}
-		kv := BodyInput(c)
-		x.Input(kv[0], kv[1])
+		for _, kv := range BodyInputs(c) {
+			x.Input(kv[0], kv[1])
+		}
+		for _, a := range c.Arguments {
+			x.Argument(string(a[0]), string(a[1]))
+		}
 		out = x.Phase2(before, RequestBody(c, before))
 	case 3:
 		for _, f := range c.Response.Headers {
@@ -120,13 +126,14 @@ func (h *Harness) ask(x Exchange, s *screened, phase int, before State) (out Out
 }
 
 // runCoraza starts Coraza if need be, with the phases so far, and runs one.
-func (h *Harness) runCoraza(s *screened, phase int) {
+func (h *Harness) runCoraza(x Exchange, s *screened, phase int) {
 	first := phase
 	if s.play == nil {
-		s.play, first = h.oracle.begin(s.c), 1
+		s.play, first = h.runs.begin(s.c), 1
 	}
 	for p := first; p <= phase; p++ {
-		s.skipped = s.skipped || len(s.outcomes[p].Skip) > 0
-		s.play.run(p, s.outcomes[p].Skip)
+		skip := x.Skip(p)
+		s.skips += len(skip)
+		s.play.run(p, skip)
 	}
 }

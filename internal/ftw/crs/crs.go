@@ -22,10 +22,33 @@ var Policy string
 //go:embed overrides.yaml
 var overrides []byte
 
-// Overrides are those of the engine in this process and of the module under
-// wazero, which must not differ.
+//go:embed overrides-wasm.yaml
+var overridesWasm []byte
+
+//go:embed overrides-envoy.yaml
+var overridesEnvoy []byte
+
+// Overrides are those of the engine in this process.
 func Overrides() (ftw.Overrides, error) {
 	return ftw.LoadOverrides("internal/ftw/crs/overrides.yaml", overrides)
+}
+
+// OverridesWasm are those of the module under wazero: the engine's, but for what
+// a proxy does to header names.
+func OverridesWasm() (ftw.Overrides, error) {
+	o, err := Overrides()
+	if err != nil {
+		return o, err
+	}
+	more, err := ftw.LoadOverrides("internal/ftw/crs/overrides-wasm.yaml", overridesWasm)
+	o.Entries = append(o.Entries, more.Entries...)
+	return o, err
+}
+
+// OverridesEnvoy are those of a real Envoy, which refuses or changes some
+// requests before any filter sees them, and refuses some as Apache does.
+func OverridesEnvoy() (ftw.Overrides, error) {
+	return ftw.LoadOverrides("internal/ftw/crs/overrides-envoy.yaml", overridesEnvoy)
 }
 
 // Load reads the tests of the module, sorted by path.

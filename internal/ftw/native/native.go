@@ -26,7 +26,24 @@ func (r Runner) Play(_ context.Context, name string, in ftw.Input) (ftw.Seen, er
 	if err != nil {
 		return ftw.Seen{NoAnswer: err}, nil
 	}
-	x := r.Engine.Begin(engine.Conn{ID: name, Peer: Client})
+	answer := in.Answer(m)
+	x := Play(r.Engine, name, m, answer)
+	status, _, body := x.BlockResponse()
+	v := x.End()
+	seen := ftw.Seen{Status: answer.Status, Body: answer.Body, Route: v.Route}
+	if v.Action == engine.Block {
+		seen.Status, seen.Body = status, body
+	}
+	for _, m := range v.Matches {
+		seen.Matches = append(seen.Matches, ftw.Match(m))
+	}
+	return seen, v.Err
+}
+
+// Play gives a message, and its answer unless the message is blocked, to an
+// engine, and does not end the exchange.
+func Play(e *engine.Engine, name string, m ftw.Message, answer ftw.Response) *engine.Exchange {
+	x := e.Begin(engine.Conn{ID: name, Peer: Client})
 	hasBody, hasTrailers := len(m.Body) > 0, len(m.Trailers) > 0
 	v := x.RequestHeaders(Request(m), !hasBody && !hasTrailers)
 	if hasBody && v.Action != engine.Block {
@@ -35,23 +52,14 @@ func (r Runner) Play(_ context.Context, name string, in ftw.Input) (ftw.Seen, er
 	if hasTrailers && v.Action != engine.Block {
 		v = x.RequestTrailers(Lines(m.Trailers))
 	}
-	var seen ftw.Seen
-	if v.Action != engine.Block {
-		answer := in.Answer(m)
-		v = x.ResponseHeaders(answer.Status, m.Protocol, Lines(answer.Headers), len(answer.Body) == 0)
-		if len(answer.Body) > 0 && v.Action != engine.Block {
-			v = x.ResponseBody(answer.Body, true)
-		}
-		seen.Status, seen.Body = answer.Status, answer.Body
-	}
 	if v.Action == engine.Block {
-		seen.Status, _, seen.Body = x.BlockResponse()
+		return x
 	}
-	v = x.End()
-	for _, m := range v.Matches {
-		seen.Matches = append(seen.Matches, ftw.Match(m))
+	v = x.ResponseHeaders(answer.Status, m.Protocol, Lines(answer.Headers), len(answer.Body) == 0)
+	if len(answer.Body) > 0 && v.Action != engine.Block {
+		x.ResponseBody(answer.Body, true)
 	}
-	return seen, v.Err
+	return x
 }
 
 // Request is the head of a message as the engine takes it.

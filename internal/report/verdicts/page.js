@@ -29,6 +29,7 @@
 
   const reasons = {
     body_limit: "The body is longer than the policy allows.",
+    route: "The policy refuses every request of the route.",
     ambiguous_path: "The path names one route as sent and another one when it is decoded.",
     internal_error: "The firewall itself failed; the policy says what happens then.",
   };

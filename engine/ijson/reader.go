@@ -1,0 +1,388 @@
+package ijson
+
+import (
+	"bytes"
+	"math"
+	"strconv"
+	"unicode/utf16"
+	"unicode/utf8"
+)
+
+// Problem is why a text is no I-JSON.
+type Problem uint8
+
+// The problems.
+const (
+	OK Problem = iota
+	// Invalid: no JSON text, comments and single quotes included.
+	Invalid
+	// ByteOrderMark: it begins with one, which RFC 8259 forbids to send.
+	ByteOrderMark
+	// Trailing: more follows the value.
+	Trailing
+	// NotANumber: NaN or Infinity, which some parsers read as numbers.
+	NotANumber
+	// NumberRange: a number that no double holds.
+	NumberRange
+	// DuplicateKey: a member twice in one object. Parsers take the first, the last
+	// or both.
+	DuplicateKey
+	// BadText: bytes that are no UTF-8, or half of a surrogate pair.
+	BadText
+	// TooDeep: nested deeper than the limit.
+	TooDeep
+)
+
+var problems = [...]string{
+	"nothing", "not a JSON text", "a byte order mark", "text behind the value", "NaN or Infinity",
+	"a number out of range", "a repeated key", "text that is no UTF-8", "nested too deeply",
+}
+
+// String returns the problem in words.
+func (p Problem) String() string { return problems[p] }
+
+// Leaf gets the scalars in the order of the text. The path has the names of
+// members and the numbers of elements with dots between, behind the prefix that
+// Walk was given; it is only valid during the call. kind is the first byte of the
+// value as written: '"' for a string, whose value is without escapes.
+type Leaf func(path []byte, kind byte, value string)
+
+// Check says whether text is one I-JSON text that nests at most maxDepth deep.
+func Check(text string, maxDepth int) Problem {
+	r := reader{in: text, maxDepth: maxDepth, names: map[name]struct{}{}}
+	return r.whole()
+}
+
+// Walk gives the scalars of a JSON text to leaf until the first problem.
+// Repeated keys are none to it: both values are given.
+func Walk(text, prefix string, maxDepth int, leaf Leaf) Problem {
+	r := reader{in: text, maxDepth: maxDepth, path: []byte(prefix), leaf: leaf}
+	return r.whole()
+}
+
+// reader is a recursive descent, no deeper than maxDepth.
+type reader struct {
+	in       string
+	pos      int
+	depth    int
+	maxDepth int
+	path     []byte
+	leaf     Leaf
+	tree     *builder // nil unless the values are wanted
+	// names holds the members of all objects; nil when nobody asks. A map with
+	// Go's random seed, so that a client cannot make it slow.
+	names   map[name]struct{}
+	objects int
+	problem Problem
+}
+
+// name is a member of the object with a number.
+type name struct {
+	object int
+	text   string
+}
+
+func (r *reader) whole() Problem {
+	switch {
+	case len(r.in) >= 3 && r.in[:3] == "\xef\xbb\xbf":
+		return ByteOrderMark
+	case !utf8.ValidString(r.in):
+		return BadText
+	}
+	r.blanks()
+	if !r.value() {
+		return r.problem
+	}
+	if r.blanks(); r.pos < len(r.in) {
+		return Trailing
+	}
+	return OK
+}
+
+func (r *reader) fail(p Problem) bool {
+	if r.problem == OK {
+		r.problem = p
+	}
+	return false
+}
+
+// peek gives the next byte, or 0 at the end, which is no JSON anywhere.
+func (r *reader) peek() byte {
+	if r.pos < len(r.in) {
+		return r.in[r.pos]
+	}
+	return 0
+}
+
+func (r *reader) take(c byte) bool {
+	if r.peek() != c {
+		return false
+	}
+	r.pos++
+	return true
+}
+
+func (r *reader) blanks() {
+	for r.pos < len(r.in) {
+		switch r.in[r.pos] {
+		case ' ', '\t', '\n', '\r':
+			r.pos++
+		default:
+			return
+		}
+	}
+}
+
+func (r *reader) value() bool {
+	start := r.pos
+	switch c := r.peek(); {
+	case c == '{':
+		return r.nested(r.members)
+	case c == '[':
+		return r.nested(r.elements)
+	case c == '"':
+		text, ok := r.text()
+		if ok {
+			r.give('"', text)
+		}
+		return ok
+	case c == '-' || isDigit(c):
+		if !r.number() {
+			return false
+		}
+	case !r.word("true") && !r.word("false") && !r.word("null"):
+		if r.word("NaN") || r.word("Infinity") {
+			return r.fail(NotANumber)
+		}
+		return r.fail(Invalid)
+	}
+	r.give(r.in[start], r.in[start:r.pos])
+	return true
+}
+
+// give hands a scalar on to whoever asks for it.
+func (r *reader) give(kind byte, text string) {
+	if r.leaf != nil {
+		r.leaf(r.path, kind, text)
+	}
+	if r.tree != nil {
+		r.tree.scalar(kind, text)
+	}
+}
+
+func (r *reader) word(w string) bool {
+	if len(r.in)-r.pos < len(w) || r.in[r.pos:r.pos+len(w)] != w {
+		return false
+	}
+	r.pos += len(w)
+	return true
+}
+
+// nested reads an object or an array and restores the path.
+func (r *reader) nested(inside func() bool) bool {
+	r.pos++
+	if r.depth++; r.depth > r.maxDepth {
+		return r.fail(TooDeep)
+	}
+	at := len(r.path)
+	if r.tree != nil {
+		r.tree.begin(r.in[r.pos-1])
+	}
+	ok := inside()
+	if ok && r.tree != nil {
+		r.tree.end()
+	}
+	r.path, r.depth = r.path[:at], r.depth-1
+	return ok
+}
+
+func (r *reader) elements() bool {
+	at := len(r.path)
+	if r.blanks(); r.take(']') {
+		return true
+	}
+	for i := 0; ; i++ {
+		r.path = strconv.AppendInt(append(r.path[:at], '.'), int64(i), 10)
+		r.blanks()
+		if !r.value() {
+			return false
+		}
+		if r.blanks(); r.take(']') {
+			return true
+		}
+		if !r.take(',') {
+			return r.fail(Invalid)
+		}
+	}
+}
+
+func (r *reader) members() bool {
+	at := len(r.path)
+	r.objects++
+	object := r.objects
+	if r.blanks(); r.take('}') {
+		return true
+	}
+	for {
+		if r.blanks(); r.peek() != '"' {
+			return r.fail(Invalid)
+		}
+		key, ok := r.text()
+		if !ok || !r.unique(object, key) {
+			return false
+		}
+		r.path = append(append(r.path[:at], '.'), key...)
+		if r.tree != nil {
+			r.tree.names = append(r.tree.names, key)
+		}
+		if r.blanks(); !r.take(':') {
+			return r.fail(Invalid)
+		}
+		if r.blanks(); !r.value() {
+			return false
+		}
+		if r.blanks(); r.take('}') {
+			return true
+		}
+		if !r.take(',') {
+			return r.fail(Invalid)
+		}
+	}
+}
+
+func (r *reader) unique(object int, key string) bool {
+	if r.names == nil {
+		return true
+	}
+	n := name{object, key}
+	if _, twice := r.names[n]; twice {
+		return r.fail(DuplicateKey)
+	}
+	r.names[n] = struct{}{}
+	return true
+}
+
+// number reads -?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?
+func (r *reader) number() bool {
+	start := r.pos
+	if r.take('-') && r.word("Infinity") {
+		return r.fail(NotANumber)
+	}
+	if !r.take('0') && !r.digits() {
+		return r.fail(Invalid)
+	}
+	exact := true
+	if r.take('.') {
+		exact = false
+		if !r.digits() {
+			return r.fail(Invalid)
+		}
+	}
+	if r.take('e') || r.take('E') {
+		exact = false
+		if !r.take('+') {
+			r.take('-')
+		}
+		if !r.digits() {
+			return r.fail(Invalid)
+		}
+	}
+	if text := r.in[start:r.pos]; len(text) > maxPlainDigits || !exact {
+		if f, err := strconv.ParseFloat(text, 64); err != nil || math.IsInf(f, 0) {
+			return r.fail(NumberRange)
+		}
+	}
+	return true
+}
+
+// maxPlainDigits: a whole number this short is in range without a look.
+const maxPlainDigits = 300
+
+func (r *reader) digits() bool {
+	start := r.pos
+	for isDigit(r.peek()) {
+		r.pos++
+	}
+	return r.pos > start
+}
+
+func isDigit(c byte) bool { return '0' <= c && c <= '9' }
+
+// text reads a string; without an escape it is a piece of the input.
+func (r *reader) text() (string, bool) {
+	r.pos++
+	start := r.pos
+	var out []byte
+	for r.pos < len(r.in) {
+		switch c := r.in[r.pos]; {
+		case c == '"':
+			piece := r.in[start:r.pos]
+			r.pos++
+			if out == nil {
+				return piece, true
+			}
+			return string(append(out, piece...)), true
+		case c == '\\':
+			out = append(out, r.in[start:r.pos]...)
+			var ok bool
+			if out, ok = r.escape(out); !ok {
+				return "", false
+			}
+			start = r.pos
+		case c < ' ':
+			return "", r.fail(Invalid)
+		default:
+			r.pos++
+		}
+	}
+	return "", r.fail(Invalid)
+}
+
+// escapes are what follows a backslash, and what it stands for.
+const escapes, escaped = `"\/bfnrt`, "\"\\/\b\f\n\r\t"
+
+// escape reads one escape and appends what it stands for. The result is never
+// nil, so that text can tell a string with escapes from one without.
+func (r *reader) escape(out []byte) ([]byte, bool) {
+	r.pos++
+	c := r.peek()
+	r.pos++
+	if c == 'u' {
+		return r.unicode(out)
+	}
+	if i := bytes.IndexByte([]byte(escapes), c); i >= 0 {
+		return append(out, escaped[i]), true
+	}
+	return out, r.fail(Invalid)
+}
+
+// unicode reads the digits of \uXXXX, and a second escape when the first one is
+// half of a surrogate pair (RFC 7493, section 2.1).
+func (r *reader) unicode(out []byte) ([]byte, bool) {
+	char, ok := r.hex4()
+	if !ok {
+		return out, r.fail(Invalid)
+	}
+	if utf16.IsSurrogate(char) {
+		if !r.take('\\') || !r.take('u') {
+			return out, r.fail(BadText)
+		}
+		low, ok := r.hex4()
+		if !ok {
+			return out, r.fail(Invalid)
+		}
+		if char = utf16.DecodeRune(char, low); char == utf8.RuneError {
+			return out, r.fail(BadText)
+		}
+	}
+	return utf8.AppendRune(out, char), true
+}
+
+func (r *reader) hex4() (rune, bool) {
+	if len(r.in)-r.pos < 4 {
+		return 0, false
+	}
+	n, err := strconv.ParseUint(r.in[r.pos:r.pos+4], 16, 16)
+	r.pos += 4
+	return rune(n), err == nil
+}
