@@ -240,3 +240,17 @@ request_body: {encodings: [gzip]}
 	require.Zero(t, on.Disagreements())
 	require.Greater(t, hits, 10)
 }
+
+// A part with two headers has a repeated name, which the fast path left to Coraza
+// before it was kept apart.
+func TestTheFastPathAnswersUploads(t *testing.T) {
+	waf := newEngine(t, "")
+	body := "--B\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\nholiday\r\n" +
+		"--B\r\nContent-Disposition: form-data; name=\"f\"; filename=\"a.png\"\r\nContent-Type: image/png\r\n\r\n%PNG\r\n--B--\r\n"
+	require.Equal(t, engine.ScreenedMiss, play(waf, post("/", multipartB), body).Screen)
+	require.Equal(t, engine.ScreenedHit, play(waf, post("/", multipartB), strings.Replace(body, "holiday", "winter", 1)).Screen)
+	require.Equal(t, engine.Block, play(waf, post("/", multipartB), strings.Replace(body, "holiday", "<script>alert(1)</script>", 1)).Action)
+	require.Equal(t, engine.ScreenedMiss, play(waf, post("/", form), "a=1&a=2").Screen)
+	require.Equal(t, engine.ScreenedHit, play(waf, post("/", form), "a=3&a=4").Screen)
+	require.Equal(t, engine.Block, play(waf, post("/", form), "a=1&a=<script>alert(1)</script>").Action)
+}

@@ -135,6 +135,7 @@ func screenOptions(files fs.FS) screen.Options {
 	return screen.Options{
 		Files:     files,
 		Operators: operators.Plain(files),
+		Distinct:  operators.DistinctNames,
 		Inputs:    slices.Concat(settingInputs[:], connectionInputs[:], addressInputs[:], []string{bodyBytesVariable}, foundNames()),
 	}
 }

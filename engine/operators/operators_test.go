@@ -190,6 +190,33 @@ func TestAcceptAndParameters(t *testing.T) {
 	}
 }
 
+// TestTheValuesOfANameAreKeptApart plays what plain Coraza gets wrong in one of
+// eight runs: the position of a value among all of them is a matter of chance, and
+// a rule is shown the text that another value had there.
+func TestTheValuesOfANameAreKeptApart(t *testing.T) {
+	w, err := waf(`SecRequestBodyAccess On
+SecRule REQUEST_METHOD "@distinctNames" "id:1,phase:2,pass,nolog"
+SecRule ARGS "@rx ^nothing$" "id:2,phase:2,pass,nolog,t:lowercase"
+SecRule ARGS "@contains <script>" "id:3,phase:2,deny,log,t:lowercase,msg:'seen'"`, nil)
+	require.NoError(t, err)
+	const body = "b=1&a=1&a=<SCRIPT>&A=2&c=3&=x&=y"
+	for range 300 {
+		tx := w.NewTransaction()
+		tx.ProcessURI("/?q=1&q=2", "POST", "HTTP/1.1")
+		tx.AddRequestHeader("Content-Type", "application/x-www-form-urlencoded")
+		require.Nil(t, tx.ProcessRequestHeaders())
+		_, _, err := tx.WriteRequestBody([]byte(body))
+		require.NoError(t, err)
+		stop, err := tx.ProcessRequestBody()
+		require.NoError(t, err)
+		require.NotNil(t, stop)
+		args := tx.(plugintypes.TransactionState).Variables().ArgsPost()
+		require.Equal(t, []string{"1", "<SCRIPT>"}, args.Get("a"), "the values are as they were")
+		require.Len(t, args.FindAll(), 7)
+		require.NoError(t, tx.Close())
+	}
+}
+
 func TestMistakesAreErrorsWhenTheRuleIsRead(t *testing.T) {
 	files := map[string]string{"bad.txt": "192.0.2.1\n192.0.2.1/24\n", "ok.txt": "192.0.2.1"}
 	for condition, want := range map[string]string{

@@ -13,6 +13,9 @@ func Plain(root fs.FS) map[string]func(arg string) (func(value string) bool, err
 	out := make(map[string]func(string) (func(string) bool, error), len(factories))
 	for name, factory := range factories {
 		out[name] = func(arg string) (func(string) bool, error) {
+			if name == DistinctNames {
+				return func(string) bool { return false }, nil
+			}
 			if (name == "mimeAllowed" || name == "acceptAllowed") && isUnset(arg) {
 				return func(string) bool { return true }, nil
 			}

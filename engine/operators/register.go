@@ -11,6 +11,7 @@ import (
 // factories are our operators by name, without the "@".
 var factories = map[string]plugintypes.OperatorFactory{
 	"acceptAllowed": newAcceptAllowed,
+	DistinctNames:   newDistinctNames,
 	"ipReputation":  newIPReputation,
 	"jwtMalformed":  newJWTMalformed,
 	"mimeAllowed":   newMIMEAllowed,
@@ -27,7 +28,7 @@ func init() {
 
 // Names returns the names of our operators, without the "@", sorted.
 func Names() []string {
-	return []string{"acceptAllowed", "ipReputation", "jwtMalformed", "mimeAllowed", "mimeAmbiguous"}
+	return []string{"acceptAllowed", DistinctNames, "ipReputation", "jwtMalformed", "mimeAllowed", "mimeAmbiguous"}
 }
 
 // argument is an operator's argument: a fixed text, or one with macros.

@@ -40,6 +40,9 @@ type Options struct {
 	// value alone, by their exact names. Variables of Inputs are put into the
 	// argument first; the test must be safe for concurrent use.
 	Operators map[string]func(arg string) (test func(value string) bool, err error)
+	// Distinct is the operator among them that keeps Coraza from taking one value
+	// of a name for another, as its side effect: rules with it are never left out.
+	Distinct string
 	// Limits replace those of the table's settings where they are not zero.
 	Limits bodies.Limits
 	// MemoBytes is the limit of the memo, StateBudget that of all automata built
@@ -65,10 +68,13 @@ type compiler struct {
 	inAction bool
 	nodes    map[string]int32
 
-	readings      []read // of TX, by dynamic rules
-	readsCaptures bool   // some rule reads what another may have captured
-	staleRule     bool   // a message of another rule is read
-	skipAfter     string // the marker that the walk looks for
+	// blurred are the phases in which a rule has confused values already, apart
+	// those in which a rule has kept them apart before.
+	blurred, apart [6]bool
+	readings       []read // of TX, by dynamic rules
+	readsCaptures  bool   // some rule reads what another may have captured
+	staleRule      bool   // a message of another rule is read
+	skipAfter      string // the marker that the walk looks for
 }
 
 // rule is a rule that is not static and not passed over by a static one.
@@ -224,7 +230,9 @@ func (c *compiler) add(at, phase int) {
 		}
 	}
 	first := out.links[0]
-	out.removable = (first.kind == pure || first.kind == opaque) && first.literalArg && !c.counted[at] && !(first.negated && first.capture)
+	keepsApart := r.Operator != nil && r.Operator.Name == c.options.Distinct && c.options.Distinct != ""
+	c.apart[phase] = c.apart[phase] || keepsApart && !c.blurred[phase]
+	out.removable = !keepsApart && (first.kind == pure || first.kind == opaque) && first.literalArg && !c.counted[at] && !(first.negated && first.capture)
 	out.settled = first.mask&^settledKinds == 0 && !readsEmpty(r.Targets)
 	out.reports = reports(r)
 	for _, l := range out.links {
@@ -370,6 +378,7 @@ func (c *compiler) finish() (*Screener, error) {
 		s.noMemo = &seclang.Error{Msg: "the memo is switched off"}
 	}
 	s.staleCaptures = c.readsCaptures
+	s.distinct = c.apart[1] && c.apart[2] && c.apart[3] && c.apart[4]
 	s.values = newValues()
 	s.memo = newMemo(orInt(c.options.MemoBytes, defaultMemoBytes))
 	s.pool = sync.Pool{New: func() any { return s.newExchange() }}

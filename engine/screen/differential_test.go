@@ -397,7 +397,7 @@ func parseSet(t *testing.T, set difftest.Rules) (*seclang.Table, Options) {
 	require.NoError(t, err)
 	table, errs := seclang.Parse(directives, seclang.Known{Operators: operators.Names(), Files: set.Files})
 	require.Empty(t, errs)
-	options := Options{Files: set.Files, Operators: operators.Plain(set.Files)}
+	options := Options{Files: set.Files, Operators: operators.Plain(set.Files), Distinct: operators.DistinctNames}
 	for name := range set.Routes[0] {
 		options.Inputs = append(options.Inputs, name)
 	}

@@ -223,6 +223,9 @@ func (x *Exchange) Unrepeatable() bool { return x.chance || x.mixesUp() }
 // transform nothing mix nothing up.
 func (x *Exchange) mixesUp() bool {
 	repeated := x.parser.Repeated()
+	if x.s.distinct { // kept apart, but for those without a name
+		repeated = x.parser.Nameless()
+	}
 	if repeated&x.s.transformed != 0 {
 		return true
 	}

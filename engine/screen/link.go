@@ -163,10 +163,30 @@ func (c *compiler) newLink(r *seclang.Rule, i int, phase int) *link {
 		s.foreign = s.foreign || s.matched && i == 0
 	}
 	out.readsCaptures = out.readsCaptures || s.captures
+	if len(out.transforms) > 0 {
+		c.blurred[phase] = c.blurred[phase] || out.mixesNames()
+	}
 	// Such a link captures without matching: what it looks at goes into the key.
 	s.matched = s.matched || out.negated && out.capture
 	c.classify(l, out, arg, s)
 	return out
+}
+
+// mixesNames says whether the link looks at values of more than one name, so that
+// the position of a value among them is a matter of chance.
+func (l *link) mixesNames() bool {
+	for i := range l.targets {
+		t := &l.targets[i]
+		if t.key.name != "" && t.key.re == nil {
+			continue
+		}
+		for _, k := range t.kinds {
+			if !k.Single() {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // classify decides the kind of a link from what it reads.

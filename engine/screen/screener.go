@@ -27,6 +27,9 @@ type Screener struct {
 	noMemo    *seclang.Error
 	// staleCaptures: some rule reads what another may have captured.
 	staleCaptures bool
+	// distinct: in each phase a rule goes first that keeps Coraza from confusing
+	// the values of a name.
+	distinct bool
 	// transformed are the kinds of which some rule that is asked each time looks
 	// at transformed values.
 	transformed bodies.Set

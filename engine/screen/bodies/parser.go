@@ -96,6 +96,9 @@ func (p *Parser) Changed() Set {
 // map, so its verdict is not the same in each run. The elements here are right in any case.
 func (p *Parser) Repeated() Set { return p.repeated.kinds }
 
+// Nameless returns the kinds among Repeated in which it is the empty name that occurs more than once.
+func (p *Parser) Nameless() Set { return p.repeated.nameless }
+
 func (p *Parser) set(k Kind, value string) {
 	if p.elements[k].Value != value {
 		p.elements[k].Value = value

@@ -9,6 +9,8 @@ type repeats struct {
 	slots []uint32 // index of an element plus one, 0 for a free slot
 	used  int
 	kinds Set
+	// nameless are the kinds among them with two empty names.
+	nameless Set
 }
 
 // minSlots is enough for the headers and arguments of most requests, so that most never grow the table.
@@ -20,7 +22,7 @@ func newRepeats() repeats {
 
 func (r *repeats) reset() {
 	clear(r.slots)
-	r.used, r.kinds = 0, 0
+	r.used, r.kinds, r.nameless = 0, 0, 0
 }
 
 // note takes the element of the kind that was added last; its name element may be behind it.
@@ -45,6 +47,9 @@ func (r *repeats) noteAt(elements []Element, at int) {
 	}
 	if r.insert(elements, at) {
 		r.kinds |= 1 << elements[at].Kind
+		if elements[at].Key == "" {
+			r.nameless |= 1 << elements[at].Kind
+		}
 	}
 }
 
