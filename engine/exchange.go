@@ -441,6 +441,8 @@ func (x *Exchange) match(m types.MatchedRule) Match {
 		}
 		out.Target = target(data)
 		out.Value = data.Value()
+		// Of a rule without msg Coraza keeps logdata here only.
+		out.Data = or(out.Data, data.Data())
 		break
 	}
 	x.engine.redactor.match(&out, x)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 
 	"tabard/engine"
@@ -27,8 +28,9 @@ of it, and the part that matched underlined. Nothing is sent anywhere.
 FILE holds a raw HTTP request, a curl command, an HTTP archive (HAR), an audit log
 or whatever else tabard replay reads; "-" is standard input. A command behind "--" is read as it stands.
 
-  --policy FILE    the policy, as for replay. Without it: CRS at paranoia level 1,
-                   blocking
+  --policy FILE    the policy, as for replay. Without it: CRS at paranoia level 1
+                   with the profile api, blocking
+  --profile P      api or crs: replaces the policy's profile; crs is plain CRS
   --entry N        of a file with several requests the N-th (default 1)
   --rule ID        show this rule instead: how it matched or, if not, on what values
                    it was tried, where its pattern stops to match, or what kept it
@@ -45,17 +47,18 @@ Exit codes: 0 done; 1 not done.`,
 
 // explainOptions are the flags.
 type explainOptions struct {
-	policy, format string
-	entry, rule    int
-	near, json     bool
-	rest           []string
-	command        bool // rest is a curl command
+	policy, profile, format string
+	entry, rule             int
+	near, json              bool
+	rest                    []string
+	command                 bool // rest is a curl command
 }
 
 func parseExplain(args []string) (explainOptions, error) {
 	var o explainOptions
 	f := newFlags("explain")
 	f.StringVar(&o.policy, "policy", "", "")
+	f.StringVar(&o.profile, "profile", "", "")
 	f.IntVar(&o.entry, "entry", 1, "")
 	f.IntVar(&o.rule, "rule", 0, "")
 	f.BoolVar(&o.near, "near", false, "")
@@ -69,6 +72,18 @@ func parseExplain(args []string) (explainOptions, error) {
 		return o, errors.New("--near goes with neither --json nor --rule")
 	}
 	return o, o.takes(rest)
+}
+
+// loadPolicy loads the policy that the flags name.
+func (o explainOptions) loadPolicy() (loadedPolicy, error) {
+	p, err := loadPolicy(o.policy)
+	if err != nil {
+		return p, err
+	}
+	if o.profile != "" && !slices.Contains(engine.Profile("").Choices(), o.profile) {
+		return p, fmt.Errorf("--profile cannot be %q: use api or crs", o.profile)
+	}
+	return p, p.setProfile(engine.Profile(o.profile))
 }
 
 // takes notes which request is asked for: a file, or a curl command.
@@ -95,7 +110,7 @@ func runExplain(args []string, io stdio) (int, error) {
 	if err != nil {
 		return exitFail, err
 	}
-	policy, err := loadPolicy(o.policy)
+	policy, err := o.loadPolicy()
 	if err != nil {
 		return exitFail, err
 	}

@@ -22,8 +22,9 @@ request, NDJSON, an access log, an audit log of ModSecurity or Coraza, or a curl
 command. What matches today is what the test expects: read it, write the two
 descriptions, and run it with tabard test.
 
-  --policy FILE    the policy, as for replay. Without it: CRS at paranoia level 1,
-                   blocking
+  --policy FILE    the policy, as for replay. Without it: CRS at paranoia level 1
+                   with the profile api, blocking
+  --profile P      api or crs: replaces the policy's profile; crs is plain CRS
   --entry N        of a file with several requests the N-th (default 1)
   --rule ID        the rule that the test is about; without it the first that matches.
                    When it does not match, the test says that it stays quiet
@@ -35,11 +36,11 @@ Exit codes: 0 done; 1 not done.`,
 }
 
 func runRecord(args []string, io stdio) (int, error) {
-	var policyFile string
 	var rule, id int
 	o := explainOptions{}
 	f := newFlags("record")
-	f.StringVar(&policyFile, "policy", "", "")
+	f.StringVar(&o.policy, "policy", "", "")
+	f.StringVar(&o.profile, "profile", "", "")
 	f.IntVar(&o.entry, "entry", 1, "")
 	f.IntVar(&rule, "rule", 0, "")
 	f.IntVar(&id, "id", 1, "")
@@ -54,7 +55,7 @@ func runRecord(args []string, io stdio) (int, error) {
 	if err != nil {
 		return exitFail, err
 	}
-	text, err := recorded(o, io.in, policyFile, rule, id)
+	text, err := recorded(o, io.in, rule, id)
 	if err != nil {
 		return exitFail, err
 	}
@@ -63,12 +64,12 @@ func runRecord(args []string, io stdio) (int, error) {
 }
 
 // recorded makes the text of a test.
-func recorded(o explainOptions, in io.Reader, policyFile string, rule, id int) ([]byte, error) {
+func recorded(o explainOptions, in io.Reader, rule, id int) ([]byte, error) {
 	entry, err := o.read(in)
 	if err != nil {
 		return nil, err
 	}
-	policy, err := loadPolicy(policyFile)
+	policy, err := o.loadPolicy()
 	if err != nil {
 		return nil, err
 	}

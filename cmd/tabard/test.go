@@ -41,11 +41,12 @@ rules that are there.
   --tags A,B         only tests that have one of these tags, or whose file has
   --overrides FILE   other expectations for some tests, in CRS's format; each
                      needs a reason, and fails when it is no longer needed
-  --runner R         engine (default), or wasm: the module that Envoy loads, under
-                     wazero
-  --screen MODE      on, off (default) or shadow: the fast path of --runner engine
-  --module FILE      the module for --runner wasm (default tabard.wasm beside this
-                     program)
+  --runner R         engine (default); wasm: the module that Envoy loads, under
+                     wazero; or envoy: a real one, the program that ENVOY names or
+                     the first in PATH
+  --screen MODE      on, off (default) or shadow: the fast path
+  --module FILE      the module for --runner wasm and envoy (default tabard.wasm
+                     beside this program)
   --format F         text (default), json, junit, sarif or github (annotations)
   --watch            run again when a file changes: the tests of a test file, or
                      all after another change
@@ -111,8 +112,8 @@ func (n filterFlags) filter() (f ftw.Filter, err error) {
 // check finds flags that do not go together.
 func (o testOptions) check() error {
 	switch {
-	case !slices.Contains([]string{"engine", "wasm"}, o.runner):
-		return fmt.Errorf("unknown runner %q: use engine or wasm", o.runner)
+	case !slices.Contains([]string{"engine", "wasm", "envoy"}, o.runner):
+		return fmt.Errorf("unknown runner %q: use engine, wasm or envoy", o.runner)
 	case !slices.Contains(testreport.Formats(), testreport.Format(o.format)):
 		return fmt.Errorf("unknown format %q: use text, json, junit, sarif or github", o.format)
 	case !slices.Contains(engine.ScreenMode("").Choices(), o.screen):
@@ -172,8 +173,13 @@ func (b *testBench) run(ctx context.Context, cases []ftw.Case, io stdio) (int, e
 	if err != nil {
 		return exitFail, err
 	}
+	b.explained = 0
 	start, failed := time.Now(), false
-	err = ftw.Run(ctx, cases, runtime.GOMAXPROCS(0), func(r ftw.Result) {
+	atOnce := runtime.GOMAXPROCS(0)
+	if b.envoy != nil {
+		atOnce = envoyAtOnce
+	}
+	err = ftw.Run(ctx, cases, atOnce, func(r ftw.Result) {
 		failed = failed || r.Outcome == ftw.Failed
 		report.Add(r, b.near(r))
 	})

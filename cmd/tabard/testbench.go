@@ -23,6 +23,7 @@ import (
 type testBench struct {
 	options testOptions
 	module  *wasmhost.Module
+	envoy   *envoyBench
 	// runners by the file of their policy, kept from one run to the next while
 	// nothing but tests has changed.
 	runners map[string]ftw.Runner
@@ -71,7 +72,7 @@ func (b *testBench) crsCases(ctx context.Context) ([]ftw.Case, error) {
 	if err != nil {
 		return nil, err
 	}
-	builtIn, err := crs.Overrides()
+	builtIn, err := b.crsOverrides()
 	if err != nil {
 		return nil, err
 	}
@@ -85,6 +86,17 @@ func (b *testBench) crsCases(ctx context.Context) ([]ftw.Case, error) {
 		}
 		return b.crsRunner(ctx)
 	})
+}
+
+// crsOverrides are those of the runner.
+func (b *testBench) crsOverrides() (ftw.Overrides, error) {
+	switch b.options.runner {
+	case "wasm":
+		return crs.OverridesWasm()
+	case "envoy":
+		return crs.OverridesEnvoy()
+	}
+	return crs.Overrides()
 }
 
 // overrides are those of the flag, or the built-in ones.
@@ -185,9 +197,12 @@ func (b *testBench) start(ctx context.Context, key string, p loadedPolicy) (ftw.
 	if b.collector != nil {
 		return cover.NewRunner(b.collector, p.policy, p.rules)
 	}
-	if b.options.runner == "engine" {
+	switch b.options.runner {
+	case "engine":
 		e, err := p.engine()
 		return native.Runner{Engine: e}, err
+	case "envoy":
+		return b.envoySite(p), nil
 	}
 	if b.module == nil {
 		var err error
@@ -203,13 +218,25 @@ func (b *testBench) start(ctx context.Context, key string, p loadedPolicy) (ftw.
 	return player, nil
 }
 
+// envoySite adds a policy to the run's Envoy.
+func (b *testBench) envoySite(p loadedPolicy) ftw.Runner {
+	if b.envoy == nil {
+		b.envoy = &envoyBench{module: b.options.module}
+		if b.envoy.module == "" {
+			b.envoy.module = besideProgram("tabard.wasm")
+		}
+		b.closers = append(b.closers, b.envoy.close)
+	}
+	return b.envoy.add(string(p.text))
+}
+
 // forget drops the runners, so that the next run reads policies and rules anew.
 func (b *testBench) forget() error {
 	var err error
 	for _, c := range b.closers {
 		err = errors.Join(err, c())
 	}
-	b.runners, b.closers, b.policies, b.explainers = nil, nil, nil, nil
+	b.runners, b.closers, b.policies, b.explainers, b.envoy = nil, nil, nil, nil, nil
 	return err
 }
 

@@ -58,7 +58,7 @@ func TestEnvoy(t *testing.T) {
 	defer func() { require.NoError(t, f.Stop()) }()
 	e, err := envoyrun.Start(t.Context(), envoyrun.Options{
 		Upstream: f.Addr(), Concurrency: runtime.GOMAXPROCS(0),
-		Sites: []envoyrun.Site{{Name: "crs", Policy: crs.Policy, Adjust: asSent}},
+		Sites: []envoyrun.Site{{Name: "crs", Policy: crs.Policy, Adjust: envoyrun.AsSent}},
 	})
 	if errors.Is(err, envoyrun.ErrNoEnvoy) && os.Getenv("ENVOY") == "" {
 		t.Skip(err)
@@ -68,17 +68,6 @@ func TestEnvoy(t *testing.T) {
 	overrides, err := crs.OverridesEnvoy()
 	require.NoError(t, err)
 	play(t, envoyrun.Player{Envoy: e, Site: "crs"}, overrides, atOnce)
-}
-
-// asSent has Envoy take what it can take and leave it as it came.
-func asSent(manager envoyrun.Tree) {
-	h1 := manager.At("http_protocol_options")
-	h1["accept_http_10"] = true
-	h1["allow_custom_methods"] = true
-	manager["normalize_path"] = false
-	manager["merge_slashes"] = false
-	manager["path_with_escaped_slashes_action"] = "KEEP_UNCHANGED"
-	manager["skip_xff_append"] = true
 }
 
 // play runs all tests and reports each that is not as expected.

@@ -8,19 +8,21 @@ import (
 	"fmt"
 	"io"
 	"os"
-
-	"tabard/e2e/function"
 )
 
 // accessFile is where Envoy writes its access log.
 const accessFile = "access.log"
+
+// CaseHeader names the request header that tells whose an exchange is, in the
+// access log and to a function.
+const CaseHeader = "X-Case"
 
 // caseField is the field of the access log with the request's case header.
 const caseField = "case"
 
 // logCase has the access log name the case that an exchange belongs to.
 func logCase(manager Tree) {
-	manager.At("access_log", 0, "typed_config", "log_format", "json_format")[caseField] = "%REQ(" + function.CaseHeader + ")%"
+	manager.At("access_log", 0, "typed_config", "log_format", "json_format")[caseField] = "%REQ(" + CaseHeader + ")%"
 }
 
 // accessLog is what has been read of the access log so far.

@@ -9,6 +9,8 @@ import (
 	"strconv"
 
 	"go.yaml.in/yaml/v3"
+
+	"tabard/envoy"
 )
 
 // Options say what to run.
@@ -68,11 +70,7 @@ func at[T any](node any, path ...any) T {
 // write makes envoy.json, and listeners.json beside it where the listeners are
 // dynamic.
 func (e *Envoy) write(sites []Site) error {
-	root, err := Root()
-	if err != nil {
-		return err
-	}
-	config, err := readYAML(filepath.Join(root, "envoy", "envoy.yaml"))
+	config, err := readSample()
 	if err != nil {
 		return err
 	}
@@ -80,7 +78,7 @@ func (e *Envoy) write(sites []Site) error {
 	static := at[map[string]any](config, "static_resources")
 	listeners := []any{}
 	for _, site := range sites {
-		listener, err := site.listener(root, e.options.Quiet)
+		listener, err := site.listener(e.options.Quiet)
 		if err != nil {
 			return err
 		}
@@ -130,8 +128,8 @@ func (e *Envoy) writeListeners(listeners []any) error {
 }
 
 // listener is the sample's listener with the site's changes.
-func (s Site) listener(root string, quiet bool) (map[string]any, error) {
-	config, err := readYAML(filepath.Join(root, "envoy", "envoy.yaml"))
+func (s Site) listener(quiet bool) (map[string]any, error) {
+	config, err := readSample()
 	if err != nil {
 		return nil, err
 	}
@@ -143,7 +141,11 @@ func (s Site) listener(root string, quiet bool) (map[string]any, error) {
 	if s.NoFilter {
 		manager["http_filters"] = filters[1:]
 	} else {
-		s.setFilter(root, at[map[string]any](filters, 0, "typed_config", "config"))
+		module, err := s.module()
+		if err != nil {
+			return nil, err
+		}
+		s.setFilter(module, at[map[string]any](filters, 0, "typed_config", "config"))
 	}
 	logCase(manager)
 	if quiet {
@@ -158,11 +160,16 @@ func (s Site) listener(root string, quiet bool) (map[string]any, error) {
 	return listener, nil
 }
 
-func (s Site) setFilter(root string, filter map[string]any) {
-	module := s.Module
-	if module == "" {
-		module = filepath.Join(root, "dist", "tabard.wasm")
+// module is the path of the module.
+func (s Site) module() (string, error) {
+	if s.Module != "" {
+		return s.Module, nil
 	}
+	root, err := Root()
+	return filepath.Join(root, "dist", "tabard.wasm"), err
+}
+
+func (s Site) setFilter(module string, filter map[string]any) {
 	vm := at[map[string]any](filter, "vm_config")
 	vm["code"] = map[string]any{"local": map[string]any{"filename": module}}
 	if s.VM != "" {
@@ -218,14 +225,11 @@ func loopback(port int) map[string]any {
 	return map[string]any{"address": map[string]any{"socket_address": map[string]any{"address": "127.0.0.1", "port_value": port}}}
 }
 
-func readYAML(path string) (map[string]any, error) {
-	text, err := os.ReadFile(path)
-	if err != nil {
-		return nil, err
-	}
+// readSample reads the configuration that users get.
+func readSample() (map[string]any, error) {
 	tree := map[string]any{}
-	if err := yaml.Unmarshal(text, &tree); err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
+	if err := yaml.Unmarshal(envoy.Config, &tree); err != nil {
+		return nil, fmt.Errorf("envoy/envoy.yaml: %w", err)
 	}
 	return tree, nil
 }

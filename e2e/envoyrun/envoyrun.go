@@ -35,7 +35,7 @@ const pollEvery = 20 * time.Millisecond
 var ErrNoEnvoy = errors.New("no Envoy found: run make e2e, which fetches one, or set ENVOY to its path")
 
 // Binary returns the path of the Envoy to run: the one that the variable ENVOY
-// names, or the one that make has put into the tree.
+// names, the one that make has put into the tree, or the one in PATH.
 func Binary() (string, error) {
 	if named := os.Getenv("ENVOY"); named != "" {
 		if _, err := exec.LookPath(named); err != nil {
@@ -44,14 +44,15 @@ func Binary() (string, error) {
 		return named, nil
 	}
 	root, err := Root()
-	if err != nil {
-		return "", err
+	if fetched := filepath.Join(root, ".tools", "envoy"); err == nil {
+		if _, err := os.Stat(fetched); err == nil {
+			return fetched, nil
+		}
 	}
-	fetched := filepath.Join(root, ".tools", "envoy")
-	if _, err := os.Stat(fetched); err != nil {
-		return "", ErrNoEnvoy
+	if installed, err := exec.LookPath("envoy"); err == nil {
+		return installed, nil
 	}
-	return fetched, nil
+	return "", ErrNoEnvoy
 }
 
 // Root returns the folder of this module's go.mod, in or above the working

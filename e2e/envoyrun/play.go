@@ -10,7 +10,6 @@ import (
 	"net/http"
 	"time"
 
-	"tabard/e2e/function"
 	"tabard/internal/ftw"
 )
 
@@ -73,7 +72,7 @@ func (p Player) send(ctx context.Context, m ftw.Message, name string) ftw.Seen {
 		return ftw.Seen{NoAnswer: err}
 	}
 	// Envoy may answer and close before it has read all: the answer counts.
-	_, failed := conn.Write(m.Bytes(ftw.Header{Name: function.CaseHeader, Value: name}))
+	_, failed := conn.Write(m.Bytes(ftw.Header{Name: CaseHeader, Value: name}))
 	answer, err := http.ReadResponse(bufio.NewReader(conn), &http.Request{Method: m.Method})
 	if err != nil {
 		return ftw.Seen{NoAnswer: errors.Join(failed, err)}
@@ -99,4 +98,16 @@ func Backend(w http.ResponseWriter, r *http.Request) {
 	}
 	w.WriteHeader(answer.Status)
 	_, _ = w.Write(answer.Body) // the client may have gone
+}
+
+// AsSent has Envoy take what it can take and leave it as it came: HTTP/1.0,
+// methods of its own making, paths that are not normal.
+func AsSent(manager Tree) {
+	h1 := manager.At("http_protocol_options")
+	h1["accept_http_10"] = true
+	h1["allow_custom_methods"] = true
+	manager["normalize_path"] = false
+	manager["merge_slashes"] = false
+	manager["path_with_escaped_slashes_action"] = "KEEP_UNCHANGED"
+	manager["skip_xff_append"] = true
 }

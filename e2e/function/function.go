@@ -13,10 +13,12 @@ import (
 	"time"
 
 	"github.com/mccutchen/go-httpbin/v2/httpbin"
+
+	"tabard/e2e/envoyrun"
 )
 
 // CaseHeader names the request header whose value a request is counted under.
-const CaseHeader = "X-Case"
+const CaseHeader = envoyrun.CaseHeader
 
 // Function is a running upstream that speaks HTTP/1.1 and HTTP/2 without TLS.
 // Its methods are safe for concurrent use.

@@ -58,6 +58,9 @@ func (b *builder) unknownAction(a actionSpan) {
 		return
 	}
 	near := hint(a.name.text, b.words.actions, func(_ string, info ActionInfo) string { return info.Name })
+	if strings.HasPrefix(a.key(), "saniti") {
+		near = "Coraza has none of ModSecurity's sanitise actions, name secrets under redact in the policy"
+	}
 	b.fail(a.name.off, "unknown action "+quote(a.name.text), near)
 }
 

@@ -17,6 +17,7 @@ type direction struct {
 }
 
 var directions = []direction{
+	{"envoy", nil, nil},
 	{"rules", nil, []string{"engine", "internal"}},
 	// Detectors are pure functions: bytes in, findings out.
 	{"engine/jwt", nil, nil},
@@ -29,8 +30,9 @@ var directions = []direction{
 	// A proxy of our own for the module: it speaks of the filter's names.
 	{"internal/wasmhost", []string{"engine", "filter", "internal"}, []string{"rules"}},
 	{"internal", []string{"engine", "internal", "rules"}, nil},
-	{"cmd", []string{"cmd", "engine", "internal", "rules"}, nil},
-	{"e2e", []string{"e2e", "engine", "filter", "internal", "rules"}, nil},
+	// tabard test --runner envoy runs the tests as e2e does.
+	{"cmd", []string{"cmd", "e2e/envoyrun", "engine", "internal", "rules"}, nil},
+	{"e2e", []string{"e2e", "engine", "envoy", "filter", "internal", "rules"}, nil},
 	{"tools", []string{"e2e", "engine", "filter", "internal", "rules", "tools"}, nil},
 }
 

@@ -6,8 +6,10 @@ package crs
 
 import (
 	_ "embed"
+	"errors"
 	"io/fs"
 	"strings"
+	"sync"
 
 	crstests "github.com/corazawaf/coraza-coreruleset/v4/tests"
 
@@ -53,18 +55,26 @@ func OverridesEnvoy() (ftw.Overrides, error) {
 
 // Load reads the tests of the module, sorted by path.
 func Load() ([]ftw.Suite, error) {
-	var out []ftw.Suite
+	var paths []string
 	err := fs.WalkDir(crstests.FS, ".", func(path string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() || !strings.HasSuffix(path, ".yaml") {
-			return err
+		if err == nil && !d.IsDir() && strings.HasSuffix(path, ".yaml") {
+			paths = append(paths, path)
 		}
-		text, err := fs.ReadFile(crstests.FS, path)
-		if err != nil {
-			return err
-		}
-		suite, err := ftw.LoadForeign(path, text)
-		out = append(out, suite)
 		return err
 	})
-	return out, err
+	out, errs := make([]ftw.Suite, len(paths)), make([]error, len(paths))
+	var readers sync.WaitGroup
+	for i, path := range paths {
+		readers.Go(func() { out[i], errs[i] = load(path) })
+	}
+	readers.Wait()
+	return out, errors.Join(append(errs, err)...)
+}
+
+func load(path string) (ftw.Suite, error) {
+	text, err := fs.ReadFile(crstests.FS, path)
+	if err != nil {
+		return ftw.Suite{}, err
+	}
+	return ftw.LoadForeign(path, text)
 }
