@@ -34,61 +34,6 @@ type addresses struct {
 // defaultEntryScore is that of a critical rule in CRS.
 const defaultEntryScore = 5
 
-// IPSetState says what a set of addresses is at a moment.
-type IPSetState struct {
-	IPSet
-	// Prefixes is how many prefixes it holds, SizeBytes what they take.
-	Prefixes, SizeBytes int
-	// BadLines is how many lines were left out; FirstBad is the first one.
-	BadLines int
-	FirstBad error
-	// Updated is when its text was read, fetched or last confirmed; zero for a
-	// set whose URL has not been answered yet.
-	Updated time.Time
-}
-
-// IPSets returns the policy's sets of addresses, those of ip_sets first, with
-// files of ip.allow_files and ip.block_files as sets by their names. Safe for
-// concurrent use.
-func (e *Engine) IPSets() []IPSetState {
-	out := make([]IPSetState, 0, len(e.sets))
-	for _, s := range e.sets {
-		state := IPSetState{IPSet: s.IPSet}
-		if now := s.current.Load(); now != nil {
-			state.Prefixes, state.SizeBytes = now.Len(), now.SizeBytes()
-			state.BadLines, state.Updated = now.report.Bad, now.updated
-			if now.report.FirstBad != nil {
-				state.FirstBad = now.report.FirstBad
-			}
-		}
-		out = append(out, state)
-	}
-	return out
-}
-
-// UpdateIPSet replaces the content of a set by a text in its format that was
-// read or fetched at a time. After an error the set is what it was. Safe for
-// concurrent use; exchanges that have begun keep the content they began with.
-func (e *Engine) UpdateIPSet(name, text string, at time.Time) error {
-	for _, s := range e.sets {
-		if s.Name == name {
-			return s.update(text, at, e.now())
-		}
-	}
-	return errors.New("there is no set " + strconv.Quote(name))
-}
-
-// ConfirmIPSet notes that the content of a set was found unchanged at a time.
-func (e *Engine) ConfirmIPSet(name string, at time.Time) {
-	for _, s := range e.sets {
-		if now := s.current.Load(); s.Name == name && now != nil {
-			confirmed := *now
-			confirmed.updated = at
-			s.current.Store(&confirmed)
-		}
-	}
-}
-
 // update reads a text. One from a URL must be signed if the policy has a key,
 // and must not be empty: an empty answer is an outage more often than good news.
 func (s *addressSet) update(text string, at, now time.Time) error {

@@ -82,25 +82,28 @@ routes: [{name: open, path: /open, ip: {sets: [{set: feed, action: block}, {set:
 	}
 	require.True(t, blocked("192.0.2.1"))
 	require.False(t, blocked("192.0.2.2"))
-	require.NoError(t, waf.UpdateIPSet("feed", "192.0.2.2\n", now.Add(time.Minute)))
+	require.NoError(t, waf.TakeFeed("feed", "192.0.2.2\n", now.Add(time.Minute)))
 	require.False(t, blocked("192.0.2.1"))
 	require.True(t, blocked("192.0.2.2"))
 	require.False(t, blocked("192.0.2.9"), "what has not been fetched yet blocks nobody")
-	require.NoError(t, waf.UpdateIPSet("late", "192.0.2.9\n", now))
+	require.NoError(t, waf.TakeFeed("late", "192.0.2.9\n", now))
 	require.True(t, blocked("192.0.2.9"))
 	for text, want := range map[string]string{
 		"192.0.2.0/33":      `https://feeds.example/x:1:1: "192.0.2.0/33" is no address and no CIDR prefix, such as 203.0.113.7, 198.51.100.0/24 or 2001:db8::/32`,
 		"":                  "https://feeds.example/x: the text has no entry",
 		"# only comments\n": "https://feeds.example/x: the text has no entry",
 	} {
-		require.EqualError(t, waf.UpdateIPSet("feed", text, now), want)
+		require.EqualError(t, waf.TakeFeed("feed", text, now), want)
 		require.True(t, blocked("192.0.2.2"), "the last good text stays")
 	}
-	require.EqualError(t, waf.UpdateIPSet("fed", "192.0.2.1", now), `there is no set "fed"`)
-	waf.ConfirmIPSet("feed", now.Add(time.Hour))
-	states := waf.IPSets()
-	require.Len(t, states, 3)
-	require.Equal(t, []any{"feed", 1, now.Add(time.Hour), 3600}, []any{states[0].Name, states[0].Prefixes, states[0].Updated, states[0].RefreshSeconds})
+	require.EqualError(t, waf.TakeFeed("fed", "192.0.2.1", now), `there is no feed "fed"`)
+	waf.ConfirmFeed("feed", now.Add(time.Hour))
+	require.Equal(t, []engine.FeedState{
+		{Name: "feed", Updated: now.Add(time.Hour), Entries: 1}, {Name: "late", Updated: now, Entries: 1},
+	}, waf.FeedStates())
+	require.Equal(t, []engine.Feed{
+		{Name: "feed", URL: "https://feeds.example/x", RefreshSeconds: 3600}, {Name: "late", URL: "https://feeds.example/y", RefreshSeconds: 3600},
+	}, waf.Feeds())
 }
 
 func TestRoutesShareASetAndDoDifferentThingsAboutIt(t *testing.T) {
@@ -173,7 +176,7 @@ func TestASignedTextMustBeSigned(t *testing.T) {
 	}
 	waf := engineWith(t, nil, "ip_sets: [{name: f, url: 'https://feeds.example/', public_key: "+key+"}]\nip: {sets: [{set: f, action: block}]}\n")
 	good := sign("192.0.2.1\n")
-	require.NoError(t, waf.UpdateIPSet("f", good, time.Now()))
+	require.NoError(t, waf.TakeFeed("f", good, time.Now()))
 	for name, text := range map[string]string{
 		"no signature":         "192.0.2.1\n",
 		"a changed text":       strings.Replace(good, "192.0.2.1", "192.0.2.2", 1),
@@ -182,8 +185,8 @@ func TestASignedTextMustBeSigned(t *testing.T) {
 		"a line before it all": "192.0.2.2\n" + good,
 	} {
 		t.Run(name, func(t *testing.T) {
-			require.ErrorContains(t, waf.UpdateIPSet("f", text, time.Now()), "signature")
-			require.Equal(t, 1, waf.IPSets()[0].Prefixes)
+			require.ErrorContains(t, waf.TakeFeed("f", text, time.Now()), "signature")
+			require.Equal(t, 1, waf.FeedStates()[0].Entries)
 		})
 	}
 }
@@ -194,9 +197,9 @@ ip_sets: [{name: f, file: f.txt, bad_lines: count}]
 ip: {sets: [{set: f, action: block}]}
 `)
 	require.Equal(t, []string{`the address set f leaves out 1 bad lines; the first: f.txt:2:1: "bad" is no address and no CIDR prefix, such as 203.0.113.7, 198.51.100.0/24 or 2001:db8::/32`}, waf.Reports())
-	state := waf.IPSets()[0]
-	require.Equal(t, []any{1, 2}, []any{state.BadLines, state.Prefixes})
-	require.Error(t, state.FirstBad)
+	state := waf.FeedStates()[0]
+	require.Equal(t, []int{1, 2}, []int{state.BadLines, state.Entries})
+	require.Equal(t, map[string]string{"f": "f.txt"}, waf.Files())
 }
 
 func TestWrongAddressSets(t *testing.T) {
@@ -214,7 +217,7 @@ func TestWrongAddressSets(t *testing.T) {
 		"an unknown action":         {"ip_sets: [{name: abc, text: '10.0.0.1'}]\nip: {sets: [{set: abc, action: deny}]}", `p.yaml:2:32: ip.sets[0].action cannot be "deny", use block or score or tag or allow`},
 		"a URL that is none":        {"ip_sets: [{name: f, url: feeds.example/x}]", `p.yaml:1:26: ip_sets[0].url must be an http or https URL with a host, without a password: "feeds.example/x"`},
 		"a key that is none":        {"ip_sets: [{name: f, url: 'https://x/', public_key: abc}]", `p.yaml:1:52: ip_sets[0].public_key must be 32 bytes in Base64, an Ed25519 key in PEM has them at its end`},
-		"a refresh too often":       {"ip_sets: [{name: f, url: 'https://x/', refresh_seconds: 5}]", `p.yaml:1:57: ip_sets[0].refresh_seconds must be between 60 and 2678400`},
+		"a refresh too often":       {"ip_sets: [{name: f, url: 'https://x/', refresh_seconds: 5}]", `p.yaml:1:57: ip_sets[0].refresh_seconds must be between 10 and 2678400`},
 		"columns of a list":         {"ip_sets: [{name: f, text: '10.0.0.1', columns: {address: ip}}]", `p.yaml:1:48: ip_sets[0].columns are for the format csv`},
 		"a country in lower case":   {"ip: {block_countries: [kp]}", `p.yaml:1:24: ip.block_countries[0] is not a country: "kp", write it as KP`},
 		"a network without letters": {"ip: {block_asns: ['64500']}", `p.yaml:1:19: ip.block_asns[0] is not a network: "64500", write it as AS64500`},

@@ -51,7 +51,7 @@ type IPSet struct {
 	URL string `yaml:"url"`
 	// Cluster is Envoy's cluster for URL, which then gives host and path.
 	Cluster string `yaml:"cluster"`
-	// RefreshSeconds is how often URL is asked; 3600 when 0, and at least 60.
+	// RefreshSeconds is how often URL is asked; 3600 when 0, and at least 10.
 	RefreshSeconds int `yaml:"refresh_seconds"`
 	// PublicKey is an Ed25519 key in Base64. What URL gives must then end with
 	// the line "# signature: ..." and the signature, in Base64, of all bytes

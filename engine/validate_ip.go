@@ -14,8 +14,9 @@ import (
 const (
 	// maxIPSets: each set has a gauge that a proxy keeps for ever.
 	maxIPSets = 64
-	// minRefreshSeconds: publishers of feeds shut out who asks more often.
-	minRefreshSeconds = 60
+	// minRefreshSeconds: who asks more often wants a push; publishers of public
+	// feeds shut out who asks more than once an hour.
+	minRefreshSeconds = 10
 	// maxRefreshSeconds is a month; a feed that old protects from little.
 	maxRefreshSeconds = 31 * 24 * 3600
 )

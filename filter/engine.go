@@ -54,6 +54,11 @@ func Compile(rules fs.FS) Loader {
 		if err != nil {
 			return nil, err
 		}
+		for _, s := range policy.IPSets {
+			if s.URL != "" && s.Cluster == "" {
+				return nil, errors.New("ip_sets: the set " + s.Name + " has a url and no cluster; a proxy fetches from its clusters only")
+			}
+		}
 		e, err := engine.New(policy, rules, engine.WithLateScreener())
 		if err != nil {
 			return nil, err

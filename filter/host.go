@@ -34,17 +34,33 @@ type Host interface {
 	Use(contextID uint32) error
 	// Tick asks for Plugin.OnTick each periodMS milliseconds.
 	Tick(periodMS uint32) error
-	// DefineMetric makes a counter or a histogram and returns its handle.
+	// Fetch sends a request without a body to a cluster; the headers are the
+	// pseudo-headers and the others. answer is called later, once, in the
+	// plugin's context; a request that got no answer comes with no headers.
+	Fetch(cluster string, h engine.Headers, timeoutMS uint32, answer func(h engine.Headers, body []byte)) error
+	// Shared returns what a virtual machine of this plugin has put under a key
+	// last, and a number that SetShared takes; ErrNotFound when none has.
+	Shared(key string) (value []byte, cas uint32, err error)
+	// SetShared puts a value under a key for all virtual machines. With a number
+	// other than 0 it fails with ErrConflict when another one has been faster.
+	SetShared(key string, value []byte, cas uint32) error
+	// DefineMetric makes a counter, a gauge or a histogram and returns its handle.
 	DefineMetric(kind MetricKind, name string) (uint32, error)
-	// RecordMetric adds value to a counter or records it in a histogram.
+	// RecordMetric adds value to a counter, sets a gauge to it or records it in a
+	// histogram.
 	RecordMetric(kind MetricKind, id uint32, value uint64) error
 	// Log writes one entry to the proxy's log.
 	Log(Level, string)
 }
 
 // ErrNotFound is what Host.Property returns for an attribute that the stream
-// does not have: no TLS, no route name.
+// does not have: no TLS, no route name. Host.Shared returns it for a key that is
+// not there.
 var ErrNotFound = errors.New("not found")
+
+// ErrConflict is what Host.SetShared returns when another virtual machine has
+// changed the value since it was read.
+var ErrConflict = errors.New("another virtual machine was faster")
 
 // Block names a header block.
 type Block string
@@ -71,6 +87,7 @@ type MetricKind string
 // The kinds of metrics that the filter defines.
 const (
 	Counter   MetricKind = "counter"
+	Gauge     MetricKind = "gauge"
 	Histogram MetricKind = "histogram"
 )
 

@@ -29,6 +29,11 @@ import (
 //	tabard.screen_disagreements            how often Coraza contradicted it; each switches it off
 //	tabard.config_loads                    policies that were compiled
 //	tabard.config_rejected                 policies that were refused
+//	tabard.feed_fetches.result.<result>    answers for feeds: good (taken, or nothing new) and bad
+//	tabard.feed_age_seconds.feed.<name>    gauge: since the feed was last known to be current; since the
+//	                                       start as long as there is none
+//	tabard.feed_entries.feed.<name>        gauge: what is in it
+//	tabard.feed_bad_lines.feed.<name>      gauge: lines that were left out
 //	tabard.exchange_us                     histogram: microseconds spent on one exchange
 const (
 	metricRequests       = "tabard.requests.outcome."
@@ -42,6 +47,10 @@ const (
 	metricDisagreements  = "tabard.screen_disagreements"
 	metricConfigLoads    = "tabard.config_loads"
 	metricConfigRejected = "tabard.config_rejected"
+	metricFetches        = "tabard.feed_fetches.result."
+	metricFeedAge        = "tabard.feed_age_seconds.feed."
+	metricFeedEntries    = "tabard.feed_entries.feed."
+	metricFeedBadLines   = "tabard.feed_bad_lines.feed."
 	metricExchange       = "tabard.exchange_us"
 )
 
@@ -85,6 +94,17 @@ func (f failure) String() string {
 	return [failures]string{"host_call", "panic", "engine", "callback", "stuck"}[f]
 }
 
+// fetched is how a fetch ended.
+type fetched int
+
+const (
+	fetchGood fetched = iota
+	fetchBad
+	fetchResults
+)
+
+func (f fetched) String() string { return [fetchResults]string{"good", "bad"}[f] }
+
 // skipError is the reason of body bytes that pass uninspected after an internal
 // error under internal_errors: open.
 const skipError engine.SkipReason = "internal_error"
@@ -108,6 +128,8 @@ type metrics struct {
 	screened  map[engine.Screened]uint32
 	fallbacks map[string]uint32
 	disagree  uint32
+	fetches   [fetchResults]uint32
+	gauges    map[string]uint32
 	loads     uint32
 	rejected  uint32
 	exchange  uint32
@@ -125,6 +147,7 @@ func newMetrics(host Host) *metrics {
 		overLimit: map[Side]uint32{},
 		screened:  map[engine.Screened]uint32{},
 		fallbacks: map[string]uint32{},
+		gauges:    map[string]uint32{},
 		rules:     map[int]uint32{},
 	}
 }
@@ -153,6 +176,9 @@ func (m *metrics) define() error {
 	}
 	for _, result := range []engine.Screened{engine.ScreenedHit, engine.ScreenedMiss, engine.ScreenedFallback, engine.ScreenedOff} {
 		m.screened[result] = d.counter(metricScreen + string(result))
+	}
+	for f := range fetchResults {
+		m.fetches[f] = d.counter(metricFetches + f.String())
 	}
 	m.disagree = d.counter(metricDisagreements)
 	m.loads = d.counter(metricConfigLoads)
@@ -223,6 +249,32 @@ func (m *metrics) finished(o outcome, v engine.Verdict, spent time.Duration) {
 		m.add(m.fallback(v.ScreenReason), 1)
 	}
 	m.record(Histogram, m.exchange, uint64(max(0, spent.Microseconds())))
+}
+
+// feeds shows how old each feed is and what is in it. since is when the plugin
+// began to want them.
+func (m *metrics) feeds(states []engine.FeedState, since, now time.Time) {
+	for _, s := range states {
+		if s.Updated.IsZero() {
+			s.Updated = since
+		}
+		m.gauge(metricFeedAge+s.Name, max(0, int64(now.Sub(s.Updated).Seconds())))
+		m.gauge(metricFeedEntries+s.Name, int64(s.Entries))
+		m.gauge(metricFeedBadLines+s.Name, int64(s.BadLines))
+	}
+}
+
+// gauge sets a gauge, of which a policy has as many as feeds.
+func (m *metrics) gauge(name string, value int64) {
+	id, ok := m.gauges[name]
+	if !ok {
+		var err error
+		if id, err = m.host.DefineMetric(Gauge, name); err != nil {
+			return // a proxy without gauges
+		}
+		m.gauges[name] = id
+	}
+	m.record(Gauge, id, uint64(value))
 }
 
 // fallback returns the counter of a reason, of which the engine has a dozen.

@@ -27,7 +27,9 @@ type VM struct {
 	host Host
 	load Loader
 	// clock is a monotonic time; only differences of it mean anything.
-	clock   func() time.Duration
+	clock func() time.Duration
+	// wall is the time of day, which virtual machines share.
+	wall    func() time.Time
 	metrics *metrics
 	plugins map[*Plugin]bool
 	// good is the last engine that compiled, by plugin: a plugin that is
@@ -48,6 +50,9 @@ type Option func(*VM)
 // WithClock replaces the monotonic clock, for tests.
 func WithClock(clock func() time.Duration) Option { return func(vm *VM) { vm.clock = clock } }
 
+// WithWallClock replaces the time of day, for tests.
+func WithWallClock(wall func() time.Time) Option { return func(vm *VM) { vm.wall = wall } }
+
 // NewVM returns a filter that calls host and compiles configurations with load.
 func NewVM(host Host, load Loader, opts ...Option) *VM {
 	start := time.Now()
@@ -55,6 +60,7 @@ func NewVM(host Host, load Loader, opts ...Option) *VM {
 		host:    host,
 		load:    load,
 		clock:   func() time.Duration { return time.Since(start) },
+		wall:    time.Now,
 		metrics: newMetrics(host),
 		plugins: map[*Plugin]bool{},
 		good:    map[string]loaded{},
@@ -82,6 +88,8 @@ type Plugin struct {
 	warmed Engine
 	// disagreements are those of the engine that have been counted.
 	disagreements int
+	// feeds are the texts that the engine wants from URLs.
+	feeds []*feed
 	// delivers is true once the host has given a body of a held stream.
 	delivers bool
 }
@@ -111,6 +119,7 @@ func (p *Plugin) OnStart() (ok bool) {
 	}
 	if good, ok := p.vm.good[p.name]; ok && bytes.Equal(good.configuration, configuration) {
 		p.engine = good.engine
+		p.watchFeeds()
 		return true
 	}
 	e, err := p.vm.load(configuration)
@@ -121,6 +130,7 @@ func (p *Plugin) OnStart() (ok bool) {
 	p.vm.good[p.name] = loaded{bytes.Clone(configuration), e}
 	p.metrics.add(p.metrics.loads, 1)
 	p.report()
+	p.watchFeeds()
 	return true
 }
 
@@ -204,8 +214,8 @@ func (p *Plugin) OnDone() {
 	delete(p.vm.good, p.name)
 }
 
-// OnTick ends the streams that have been held for too long, and tries again
-// to answer those that could not be.
+// OnTick ends the streams that have been held for too long, tries again to answer
+// those that could not be, and looks after the feeds.
 func (p *Plugin) OnTick() {
 	now := p.vm.clock()
 	for s, since := range p.held {
@@ -213,6 +223,7 @@ func (p *Plugin) OnTick() {
 	}
 	p.warm()
 	p.report()
+	p.tickFeeds()
 }
 
 // warm builds the engine's fast path at the first tick. At the start it would

@@ -120,6 +120,8 @@ func parseReplay(args []string) (replayOptions, error) {
 		return o, fmt.Errorf("--by cannot be %q: use source", o.by)
 	case o.by != "" && o.json:
 		return o, errors.New("--by is a part of the summary, which --json leaves out: use one of them")
+	case o.by != "" && o.state != "":
+		return o, errors.New("--by counts what this run reads, and --state what earlier ones have read: use one of them")
 	case len(o.paths) == 0:
 		return o, errors.New("nothing to read: name files or folders, or - for standard input")
 	}

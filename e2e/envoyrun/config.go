@@ -19,6 +19,8 @@ type Options struct {
 	Sites []Site
 	// Upstream is the host:port of the function behind them.
 	Upstream string
+	// Clusters are further upstreams by name, each a host:port.
+	Clusters map[string]string
 	// Concurrency is the number of worker threads; 1 when 0.
 	Concurrency int
 	// Dynamic reads the listeners from a file that Reconfigure replaces.
@@ -83,6 +85,9 @@ func (e *Envoy) write(sites []Site) error {
 		listeners = append(listeners, listener)
 	}
 	if err := setUpstream(static, e.options.Upstream); err != nil {
+		return err
+	}
+	if err := addClusters(static, e.options.Clusters); err != nil {
 		return err
 	}
 	if !e.options.Dynamic {
@@ -178,17 +183,41 @@ func (s Site) setFilter(module string, filter map[string]any) {
 }
 
 func setUpstream(static map[string]any, hostPort string) error {
+	address, err := socketOf(hostPort)
+	if err == nil {
+		at[map[string]any](static, "clusters", 0, "load_assignment", "endpoints", 0, "lb_endpoints", 0, "endpoint")["address"] = address
+	}
+	return err
+}
+
+// addClusters adds upstreams that are reached by the names of their clusters.
+func addClusters(static map[string]any, clusters map[string]string) error {
+	list := at[[]any](static, "clusters")
+	for name, hostPort := range clusters {
+		address, err := socketOf(hostPort)
+		if err != nil {
+			return err
+		}
+		endpoint := map[string]any{"endpoint": map[string]any{"address": address}}
+		list = append(list, map[string]any{
+			"name": name, "type": "STATIC", "connect_timeout": "5s",
+			"load_assignment": map[string]any{"cluster_name": name, "endpoints": []any{map[string]any{"lb_endpoints": []any{endpoint}}}},
+		})
+	}
+	static["clusters"] = list
+	return nil
+}
+
+func socketOf(hostPort string) (map[string]any, error) {
 	host, portText, err := net.SplitHostPort(hostPort)
 	if err != nil {
-		return fmt.Errorf("upstream: %w", err)
+		return nil, fmt.Errorf("upstream: %w", err)
 	}
 	port, err := strconv.Atoi(portText)
 	if err != nil {
-		return fmt.Errorf("upstream: %w", err)
+		return nil, fmt.Errorf("upstream: %w", err)
 	}
-	socket := at[map[string]any](static, "clusters", 0, "load_assignment", "endpoints", 0, "lb_endpoints", 0, "endpoint", "address", "socket_address")
-	socket["address"], socket["port_value"] = host, port
-	return nil
+	return map[string]any{"socket_address": map[string]any{"address": host, "port_value": port}}, nil
 }
 
 // loopback is an address message for the loopback; port 0 takes a free one.

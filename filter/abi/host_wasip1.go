@@ -81,20 +81,69 @@ func (host) Tick(periodMS uint32) (err error) {
 	return proxywasm.SetTickPeriodMilliSeconds(periodMS)
 }
 
+func (host) Fetch(cluster string, h engine.Headers, timeoutMS uint32, answer func(engine.Headers, []byte)) (err error) {
+	defer caught(&err)
+	_, err = proxywasm.DispatchHttpCall(cluster, h, nil, nil, timeoutMS, func(lines, size, _ int) {
+		headers, body := fetched(lines, size)
+		answer(headers, body)
+	})
+	return err
+}
+
+// fetched reads an answer; what cannot be read is none.
+func fetched(lines, size int) (h engine.Headers, body []byte) {
+	if lines == 0 {
+		return nil, nil // the cluster did not answer
+	}
+	var err error
+	defer func() {
+		if err != nil {
+			h, body = nil, nil
+		}
+	}()
+	defer caught(&err)
+	if h, err = proxywasm.GetHttpCallResponseHeaders(); err == nil && size > 0 {
+		body, err = proxywasm.GetHttpCallResponseBody(0, size)
+	}
+	return h, body
+}
+
+func (host) Shared(key string) (_ []byte, cas uint32, err error) {
+	defer caught(&err)
+	value, cas, err := proxywasm.GetSharedData(key)
+	if errors.Is(err, types.ErrorStatusNotFound) {
+		return nil, 0, filter.ErrNotFound
+	}
+	return value, cas, err
+}
+
+func (host) SetShared(key string, value []byte, cas uint32) (err error) {
+	defer caught(&err)
+	err = proxywasm.SetSharedData(key, value, cas)
+	if errors.Is(err, types.ErrorStatusCasMismatch) {
+		return filter.ErrConflict
+	}
+	return err
+}
+
 func (host) DefineMetric(kind filter.MetricKind, name string) (_ uint32, err error) {
 	defer caught(&err)
-	if kind == filter.Histogram {
+	switch kind {
+	case filter.Histogram:
 		return uint32(proxywasm.DefineHistogramMetric(name)), nil
+	case filter.Gauge:
+		return uint32(proxywasm.DefineGaugeMetric(name)), nil
 	}
 	return uint32(proxywasm.DefineCounterMetric(name)), nil
 }
 
 func (host) RecordMetric(kind filter.MetricKind, id uint32, value uint64) (err error) {
 	defer caught(&err)
-	if kind == filter.Histogram {
-		proxywasm.MetricHistogram(id).Record(value)
-	} else {
+	if kind == filter.Counter {
 		proxywasm.MetricCounter(id).Increment(value)
+	} else {
+		// To a gauge this is what sets it; the SDK knows no other way than to add.
+		proxywasm.MetricHistogram(id).Record(value)
 	}
 	return nil
 }

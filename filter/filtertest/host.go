@@ -24,6 +24,10 @@ type Host struct {
 	Values map[string]uint64
 	// Entries are the log, each as "level: text".
 	Entries []string
+	// Data is what virtual machines share; give several hosts the same.
+	Data *Data
+	// Fetches are the requests to clusters that wait for an answer.
+	Fetches []*Fetch
 
 	streams map[uint32]*Stream
 	current *Stream
@@ -48,6 +52,24 @@ type Stream struct {
 	Resumed []filter.Side
 }
 
+// Data is the shared data of a proxy.
+type Data struct{ values map[string]datum }
+
+type datum struct {
+	value []byte
+	cas   uint32
+}
+
+// Fetch is a request to a cluster.
+type Fetch struct {
+	Cluster string
+	Headers engine.Headers
+	answer  func(engine.Headers, []byte)
+}
+
+// Answer gives the filter an answer; without headers it is none.
+func (f *Fetch) Answer(body string, h ...[2]string) { f.answer(h, []byte(body)) }
+
 // fault makes the calls fail whose line starts with prefix.
 type fault struct {
 	prefix string
@@ -59,7 +81,7 @@ var _ filter.Host = (*Host)(nil)
 
 // New returns a host with one stream, number 1, that is the current one.
 func New(config string) *Host {
-	h := &Host{Config: config, Values: map[string]uint64{}, streams: map[uint32]*Stream{}}
+	h := &Host{Config: config, Values: map[string]uint64{}, Data: &Data{map[string]datum{}}, streams: map[uint32]*Stream{}}
 	h.Stream(1)
 	return h
 }
@@ -205,6 +227,40 @@ func (h *Host) Use(id uint32) error {
 // Tick implements filter.Host.
 func (h *Host) Tick(periodMS uint32) error { return h.call("tick(%d)", periodMS) }
 
+// Fetch implements filter.Host.
+func (h *Host) Fetch(cluster string, headers engine.Headers, timeoutMS uint32, answer func(engine.Headers, []byte)) error {
+	if err := h.call("fetch(%s, %s)", cluster, headers.Get(":path")); err != nil {
+		return err
+	}
+	h.Fetches = append(h.Fetches, &Fetch{cluster, headers, answer})
+	return nil
+}
+
+// Shared implements filter.Host.
+func (h *Host) Shared(key string) ([]byte, uint32, error) {
+	if err := h.call("shared(%s)", key); err != nil {
+		return nil, 0, err
+	}
+	d, ok := h.Data.values[key]
+	if !ok {
+		return nil, 0, filter.ErrNotFound
+	}
+	return []byte(string(d.value)), d.cas, nil
+}
+
+// SetShared implements filter.Host.
+func (h *Host) SetShared(key string, value []byte, cas uint32) error {
+	if err := h.call("share(%s)", key); err != nil {
+		return err
+	}
+	d := h.Data.values[key]
+	if cas != 0 && cas != d.cas {
+		return filter.ErrConflict
+	}
+	h.Data.values[key] = datum{[]byte(string(value)), d.cas + 1}
+	return nil
+}
+
 // DefineMetric implements filter.Host.
 func (h *Host) DefineMetric(kind filter.MetricKind, name string) (uint32, error) {
 	if err := h.call("define(%s, %s)", kind, name); err != nil {
@@ -220,10 +276,14 @@ func (h *Host) RecordMetric(kind filter.MetricKind, id uint32, value uint64) err
 	if err := h.call("%s(%s, %d)", kind, name, value); err != nil {
 		return err
 	}
-	if kind == filter.Histogram {
-		value = 1
+	switch kind {
+	case filter.Gauge:
+		h.Values[name] = value
+	case filter.Histogram:
+		h.Values[name]++
+	default:
+		h.Values[name] += value
 	}
-	h.Values[name] += value
 	return nil
 }
 

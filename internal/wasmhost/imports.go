@@ -31,6 +31,7 @@ const (
 	bufferResponseBody        = 1
 	bufferPluginConfiguration = 7
 
+	metricGauge     = 1
 	metricHistogram = 2
 )
 
@@ -54,6 +55,10 @@ func instantiateImports(ctx context.Context, r wazero.Runtime) error {
 		"proxy_define_metric":                defineMetric,
 		"proxy_increment_metric":             incrementMetric,
 		"proxy_record_metric":                recordMetric,
+		// A module that plays traffic has no clusters, and no other module beside it.
+		"proxy_http_call":       func(_, _, _, _, _, _, _, _, _, _ uint32) uint32 { return statusBadArgument },
+		"proxy_get_shared_data": func(_, _, _, _, _ uint32) uint32 { return statusNotFound },
+		"proxy_set_shared_data": func(_, _, _, _, _ uint32) uint32 { return statusOK },
 	} {
 		b.NewFunctionBuilder().WithFunc(function).Export(name)
 	}
@@ -263,7 +268,10 @@ func defineMetric(ctx context.Context, m api.Module, kind, ptr, size, idAt uint3
 		return statusInvalidMemory
 	}
 	made := metric{kind: filter.Counter, name: name}
-	if kind == metricHistogram {
+	switch kind {
+	case metricGauge:
+		made.kind = filter.Gauge
+	case metricHistogram:
 		made.kind = filter.Histogram
 	}
 	h.metrics = append(h.metrics, made)
@@ -279,11 +287,15 @@ func incrementMetric(ctx context.Context, id uint32, offset int64) uint32 {
 	return statusOK
 }
 
-func recordMetric(ctx context.Context, id uint32, _ uint64) uint32 {
+func recordMetric(ctx context.Context, id uint32, value uint64) uint32 {
 	metrics := hostOf(ctx).metrics
-	if int(id) >= len(metrics) || metrics[id].kind != filter.Histogram {
+	switch {
+	case int(id) >= len(metrics) || metrics[id].kind == filter.Counter:
 		return statusBadArgument
+	case metrics[id].kind == filter.Gauge:
+		metrics[id].value = value
+	default:
+		metrics[id].value++
 	}
-	metrics[id].value++
 	return statusOK
 }
