@@ -69,6 +69,7 @@ e2e: build dist/e2e/breaking.wasm $(ENVOY) ## Run the tests that need a real Env
 
 bench: build dist/bench/headers.wasm $(ENVOY) ## Measure Envoy alone and with the filter on this machine; ARGS='-rounds 3' and so on.
 	go run ./tools/bench $(ARGS)
+	go test -run '^$$' -bench . ./engine/ipset
 
 golden: build dist/e2e/breaking.wasm $(ENVOY) ## Rewrite the golden files; then read the diff.
 	UPDATE_GOLDEN=1 go test -count=1 ./...

@@ -45,9 +45,10 @@ type IPSet struct {
 	Entries []string `yaml:"entries"`
 	// Text is the whole text, in Format.
 	Text string `yaml:"text"`
-	// File is a file below the rules; tabard serve reads it again when it changes.
+	// File is a file below the rules, read when the policy is loaded.
 	File string `yaml:"file"`
-	// URL is where to fetch the text, http or https. The last good text is kept.
+	// URL is where Envoy fetches the text, http or https. The last good text is
+	// kept. Only the filter fetches: tabard serve refuses such a set.
 	URL string `yaml:"url"`
 	// Cluster is Envoy's cluster for URL, which then gives host and path.
 	Cluster string `yaml:"cluster"`
@@ -144,12 +145,9 @@ func (Unlisted) Choices() []string { return []string{string(UnlistedPass), strin
 // GeoSettings say where country and network of an address come from. Rules read
 // them as TX:tabard_country, TX:tabard_asn and TX:tabard_anonymous.
 type GeoSettings struct {
-	// Databases are MaxMind files (.mmdb) below the policy's folder for tabard
-	// serve and replay: country, ASN and anonymous IP, in any number.
-	Databases []string `yaml:"databases"`
 	// CountryHeader, ASNHeader and AnonymousHeader are the request headers that
-	// Envoy's geoip filter sets (country, asn, anon). tabard serve does not read
-	// them: there the client would have written them.
+	// Envoy's geoip filter sets (country, asn, anon). Without that filter the
+	// client would write them: leave them out for tabard serve.
 	CountryHeader string `yaml:"country_header"`
 	// ASNHeader: see CountryHeader.
 	ASNHeader string `yaml:"asn_header"`

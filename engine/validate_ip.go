@@ -93,7 +93,7 @@ func (f *firstBad) source(path string, s IPSet) {
 	if s.URL == "" {
 		f.add(s.Cluster != "", path+".cluster", "needs a url, for host and path", "")
 		f.add(s.PublicKey != "", path+".public_key", "is for what url gives", "")
-		f.add(s.RefreshSeconds != 0, path+".refresh_seconds", "is for url; a file is read when it changes", "")
+		f.add(s.RefreshSeconds != 0, path+".refresh_seconds", "is for url", "")
 		return
 	}
 	u, err := url.Parse(s.URL)

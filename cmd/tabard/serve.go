@@ -121,6 +121,9 @@ func (o serveOptions) proxy(io stdio, logger *log.Logger) (*serve.Proxy, error) 
 	if err != nil {
 		return nil, err
 	}
+	if feeds := e.Feeds(); len(feeds) > 0 {
+		return nil, fmt.Errorf("the address set %q has a url, which only the filter in Envoy fetches: name a file", feeds[0].Name)
+	}
 	return serve.New(serve.Options{
 		Engine: e, Upstream: upstream, Audit: io.out, Log: logger,
 	})
