@@ -3,7 +3,6 @@ module tabard
 go 1.26.0
 
 require (
-	filippo.io/nistec v0.0.4
 	github.com/Masterminds/sprig/v3 v3.3.0
 	github.com/corazawaf/coraza-coreruleset/v4 v4.25.0
 	github.com/corazawaf/coraza/v3 v3.8.1

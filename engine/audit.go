@@ -36,6 +36,11 @@ type Record struct {
 	Bypassed bool `json:"bypassed,omitempty"`
 	// Target is the request target, cut and redacted.
 	Target string `json:"target"`
+	// KeyID and Issuer are what the first well-formed token says of itself, cut;
+	// Subject is a hash of whom it is about. Nothing else of a token is told.
+	KeyID   string `json:"token_kid,omitempty"`
+	Issuer  string `json:"token_issuer,omitempty"`
+	Subject string `json:"token_subject,omitempty"`
 	// Error is the cause of an internal error.
 	Error string `json:"error,omitempty"`
 	// Rules are those that matched and log.
@@ -98,6 +103,9 @@ func (r Record) line() []byte {
 		o.out = append(o.out, "true"...)
 	}
 	o.text("target", r.Target)
+	o.optional("token_kid", r.KeyID)
+	o.optional("token_issuer", r.Issuer)
+	o.optional("token_subject", r.Subject)
 	o.optional("error", r.Error)
 	o.key("rules")
 	o.out = append(o.out, '[')
@@ -173,6 +181,7 @@ func (x *Exchange) record(o observation) Record {
 			r.Rules[i].Rule = m.Rule.String()
 		}
 	}
+	r.KeyID, r.Issuer, r.Subject = x.tokenNames()
 	return r
 }
 

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io/fs"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -42,6 +43,8 @@ type variant struct {
 	rules *ruleset
 	// inputs hold what rules may read of the settings, as TX variables.
 	inputs []screen.TXVar
+	// tokens is nil where tokens are not looked at.
+	tokens *tokenRules
 	// uses are the address sets that the route asks.
 	uses []ipUse
 	// check is nil where the route has no schema.
@@ -84,7 +87,7 @@ func New(policy Policy, rules fs.FS, opts ...Option) (*Engine, error) {
 	if err := policy.validate(); err != nil {
 		return nil, err
 	}
-	e := &Engine{policy: policy, redactor: newRedactor(policy.secretNames()), now: time.Now, newID: randomID, reports: &reports{}, clients: newClientFinder(policy.ClientAddress)}
+	e := &Engine{policy: policy, redactor: newRedactor(slices.Concat(policy.secretNames(), policy.tokenSecrets())), now: time.Now, newID: randomID, reports: &reports{}, clients: newClientFinder(policy.ClientAddress)}
 	for _, opt := range opts {
 		opt(e)
 	}
@@ -97,9 +100,13 @@ func New(policy Policy, rules fs.FS, opts ...Option) (*Engine, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := compiler{policy: &policy, rules: sharedFS{rules, new(operators.Shared)}, uses: familiesOf(all), sets: map[string]*ruleset{}, warn: e.reports.add, watcher: e.watcher}
+	c := compiler{policy: &policy, rules: sharedFS{FS: rules, made: new(operators.Shared)}, uses: familiesOf(all), sets: map[string]*ruleset{}, warn: e.reports.add, watcher: e.watcher}
 	for i, s := range all {
 		set, err := c.compile(s)
+		if err != nil {
+			return nil, err
+		}
+		tokens, err := c.compileTokens(s)
 		if err != nil {
 			return nil, err
 		}
@@ -107,7 +114,7 @@ func New(policy Policy, rules fs.FS, opts ...Option) (*Engine, error) {
 		if err != nil {
 			return nil, err
 		}
-		e.variants = append(e.variants, variant{settings: s, rules: set, inputs: ruleVariables(s), uses: uses, check: checks[i]})
+		e.variants = append(e.variants, variant{settings: s, rules: set, inputs: ruleVariables(s), tokens: tokens, uses: uses, check: checks[i]})
 	}
 	e.sets = sets.all
 	if !e.late {
@@ -133,8 +140,7 @@ func (e *Engine) loadSets(rules fs.FS) (*setLoader, error) {
 // ruleVariables are the TX variables through which rules/ sees the settings.
 func ruleVariables(s settings) []screen.TXVar {
 	values := [len(settingInputs)]string{
-		s.route, string(s.jwt.Mode), strconv.Itoa(s.jwt.MaxBytes),
-		strings.Join(s.contentTypes, " "),
+		s.route, strings.Join(s.contentTypes, " "),
 		strings.Join(s.accept, " "), strings.ToLower(strings.Join(s.charsets, " ")),
 	}
 	out := make([]screen.TXVar, len(values))
@@ -172,6 +178,15 @@ func (h Headers) Get(name string) string {
 		}
 	}
 	return ""
+}
+
+func (h Headers) count(name string) (n int) {
+	for _, line := range h {
+		if strings.EqualFold(line[0], name) {
+			n++
+		}
+	}
+	return n
 }
 
 // Request is the head of a request.

@@ -123,6 +123,7 @@ func (x *Exchange) RequestHeaders(r Request, end bool) Verdict {
 		if ambiguous && x.refuse(ReasonAmbiguousPath, 400) || v.refuse != 0 && x.refuse(ReasonRoute, v.refuse) {
 			return
 		}
+		x.findInHead(end)
 		x.runRequestHeaders()
 		if x.verdict.Action == Block {
 			return
@@ -445,6 +446,7 @@ func (x *Exchange) match(m types.MatchedRule) Match {
 		out.Data = or(out.Data, data.Data())
 		break
 	}
+	x.describeToken(&out)
 	x.engine.redactor.match(&out, x)
 	return out
 }

@@ -28,7 +28,7 @@ func shorten(files sharedFS, table *seclang.Table, directives []seclang.Directiv
 	if err != nil {
 		return files, nil, err
 	}
-	return sharedFS{shortenedFS{files.FS, texts}, files.made}, fixed.Variables, nil
+	return sharedFS{FS: shortenedFS{files, texts}, made: files.made}, fixed.Variables, nil
 }
 
 // shortenedFS lays shortened rule files over the whole ones.

@@ -27,6 +27,7 @@ type inspection struct {
 	response response
 	examination
 	inputs [maxInputs]screen.TXVar
+	tokens tokenState
 }
 
 // response is the head of a response.
@@ -44,6 +45,9 @@ func (x *Exchange) runRequestHeaders() {
 		x.verdict.Screen = ScreenedHit
 		x.shadow = x.engine.policy.Screen == ScreenShadow
 		x.feed(x.screen)
+		for _, v := range x.tokens.head {
+			x.screen.Input(v.name, v.values...)
+		}
 		if x.screened(x.screen.Phase1(x.inputs[:]...)) {
 			return
 		}
@@ -53,7 +57,11 @@ func (x *Exchange) runRequestHeaders() {
 
 // runRequestBody is phase 2.
 func (x *Exchange) runRequestBody() {
+	x.findInBody()
 	if x.screen != nil {
+		for _, v := range x.tokens.body {
+			x.screen.Input(v.name, v.values...)
+		}
 		for _, line := range x.trailers {
 			x.screen.RequestHeader(line[0], line[1])
 		}
@@ -147,6 +155,9 @@ func (x *Exchange) startCoraza() {
 	for _, input := range x.inputs {
 		variables.Set(input.Name, []string{input.Value})
 	}
+	for _, v := range x.tokens.head {
+		variables.Set(v.name, v.values)
+	}
 	x.feed(corazaFeed{x.tx})
 }
 
@@ -161,6 +172,9 @@ func (x *Exchange) corazaPhase() (stop *types.Interruption, err error) {
 		}
 		// Coraza sets REQUEST_BODY_LENGTH only when one of its parsers runs.
 		x.txVariables().Set(bodyBytesVariable, []string{x.bodyBytes()})
+		for _, v := range x.tokens.body {
+			x.txVariables().Set(v.name, v.values)
+		}
 		for _, f := range x.found {
 			x.txVariables().Set(f.Name, []string{f.Value})
 		}

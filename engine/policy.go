@@ -43,7 +43,7 @@ type Policy struct {
 	// OwnRules says what our rules for content types, bodies and uploads (ids
 	// 100100 to 100199 and 100400 to 100499) do when they match; deny when empty.
 	OwnRules OwnRules `yaml:"own_rules"`
-	// JWT configures the structural check of bearer tokens.
+	// JWT says which JSON Web Tokens are taken.
 	JWT JWT `yaml:"jwt"`
 	// IPSets are named sets of addresses, from this document, a file or a URL.
 	IPSets []IPSet `yaml:"ip_sets"`
@@ -302,23 +302,100 @@ const (
 // Choices returns the accepted spellings.
 func (OwnRules) Choices() []string { return []string{string(OwnRulesDeny), string(OwnRulesScore)} }
 
-// JWT configures the structural check of bearer tokens (rules/auth).
+// JWT says which JSON Web Tokens are taken (rules/auth). Rules read the tokens
+// as JWT:header.alg, JWT:claims.sub and so on.
 type JWT struct {
 	// Mode is off when empty.
 	Mode JWTMode `yaml:"mode"`
+	// Action says what a bad token does; deny when empty.
+	Action JWTAction `yaml:"action"`
 	// MaxBytes is the longest token that is accepted; 8192 when 0.
 	MaxBytes int `yaml:"max_bytes"`
+	// Sources are the places that tokens come from: header:NAME, cookie:NAME,
+	// query:NAME, form:NAME, json:PATH (names with dots between) and
+	// subprotocol (of a WebSocket); header:Authorization, with the scheme
+	// Bearer or DPoP, when empty.
+	Sources []string `yaml:"sources"`
+	// Elsewhere says what a token in another place does; allow when empty.
+	Elsewhere JWTElsewhere `yaml:"elsewhere"`
+	// Encrypted accepts encrypted tokens, whose claims cannot be seen; when not
+	// set, true in mode detect and false in mode required.
+	Encrypted *bool `yaml:"encrypted"`
+	// Algorithms lists what alg may be, such as RS256; empty allows all but none.
+	Algorithms []string `yaml:"algorithms"`
+	// Types lists what typ must be, such as at+jwt; empty allows all but the
+	// types of other kinds of tokens.
+	Types []string `yaml:"types"`
+	// KeyURLs lists the https URLs that a token may point to for its key (jku,
+	// x5u); one that ends in a slash allows all below it. Others are refused.
+	KeyURLs []string `yaml:"key_urls"`
+	// Issuers lists what iss must be; empty allows all.
+	Issuers []string `yaml:"issuers"`
+	// Audiences lists what aud must have one of; empty allows all.
+	Audiences []string `yaml:"audiences"`
+	// RequiredClaims are names or paths of claims that must be there; %2E is a
+	// dot within a name.
+	RequiredClaims []string `yaml:"required_claims"`
+	// Scopes must all be granted, in scope or scp; else the answer is 403.
+	Scopes []string `yaml:"scopes"`
+	// Roles are those of which one must be in RolesClaim; else the answer is 403.
+	Roles []string `yaml:"roles"`
+	// RolesClaim is the claim with the roles, such as realm_access.roles; roles
+	// when empty.
+	RolesClaim string `yaml:"roles_claim"`
+	// CheckTimes compares exp, nbf and iat with the clock; when not set, true in
+	// mode required and false in mode detect.
+	CheckTimes *bool `yaml:"check_times"`
+	// LeewaySeconds is how far clocks may differ; 60 when 0.
+	LeewaySeconds int `yaml:"leeway_seconds"`
+	// MaxLifetimeSeconds is the longest time from iat to exp; any when 0.
+	MaxLifetimeSeconds int `yaml:"max_lifetime_seconds"`
+	// Keys is a JSON Web Key Set with the public keys, or the secrets, that
+	// verify the signatures. Without it and KeysFile no signature is looked at:
+	// Envoy's jwt_authn filter or the function does.
+	Keys string `yaml:"keys"`
+	// KeysFile names a file with the key set, below the policy's folder.
+	KeysFile string `yaml:"keys_file"`
 }
 
-// JWTMode says which bearer tokens are checked.
+// JWTAction says what a bad token does.
+type JWTAction string
+
+const (
+	// ActionDeny refuses the request.
+	ActionDeny JWTAction = "deny"
+	// ActionScore adds to CRS's anomaly score, which refuses it at the threshold.
+	ActionScore JWTAction = "score"
+)
+
+// Choices returns the accepted spellings.
+func (JWTAction) Choices() []string { return []string{string(ActionDeny), string(ActionScore)} }
+
+// JWTElsewhere says what a token does in a place that is none of the sources.
+type JWTElsewhere string
+
+const (
+	// ElsewhereAllow does not look there.
+	ElsewhereAllow JWTElsewhere = "allow"
+	// ElsewhereRefuse refuses it: what is in a URL ends in logs.
+	ElsewhereRefuse JWTElsewhere = "refuse"
+)
+
+// Choices returns the accepted spellings.
+func (JWTElsewhere) Choices() []string {
+	return []string{string(ElsewhereAllow), string(ElsewhereRefuse)}
+}
+
+// JWTMode says which tokens are checked.
 type JWTMode string
 
 const (
 	// JWTOff checks nothing.
 	JWTOff JWTMode = "off"
-	// JWTDetect checks each bearer token that claims to be a JWT.
+	// JWTDetect checks each token that claims to be a JWT.
 	JWTDetect JWTMode = "detect"
-	// JWTRequired refuses a request without a well-formed bearer JWT.
+	// JWTRequired refuses a request without one good token; a CORS preflight
+	// needs none.
 	JWTRequired JWTMode = "required"
 )
 

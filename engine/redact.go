@@ -109,6 +109,9 @@ func (r redactor) secrets(x *Exchange) []string {
 			}
 		}
 	}
+	for _, f := range x.tokens.found {
+		out = appendSecret(out, f.text)
+	}
 	if x.tx != nil {
 		out = r.variables(out, x.tx.(plugintypes.TransactionState).Variables())
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/corazawaf/coraza/v3/debuglog"
 
 	"tabard/engine/ipset"
+	"tabard/engine/jwt"
 	"tabard/engine/operators"
 	"tabard/engine/screen"
 	"tabard/engine/seclang"
@@ -28,6 +29,8 @@ type ruleset struct {
 	// warm compiles the screener, or does nothing when there is to be none.
 	warm      func()
 	positions map[int]seclang.Position
+	// tokenNames are the variables of the collection JWT that the rules use.
+	tokenNames []tokenName
 	// constants are variables that are set for rules which Coraza did not get.
 	constants []screen.TXVar
 }
@@ -54,6 +57,7 @@ type compiler struct {
 	rules  sharedFS
 	uses   families
 	sets   map[string]*ruleset
+	keys   map[string]*jwt.Keys // by their text
 	// warn takes lines for Engine.Reports.
 	warn func(string)
 	// watcher, when not nil, is told what Coraza does.
@@ -89,9 +93,9 @@ func keyOf(sources []seclang.Source) string {
 // load compiles sources with Coraza. Each error gets the place of the
 // directive at fault, which Coraza does not tell.
 func (c *compiler) load(s settings, sources []seclang.Source, files sharedFS) (*ruleset, error) {
-	directives, err := seclang.Load(files, sources)
+	directives, edits, used, err := c.directives(files, sources)
 	if err != nil {
-		return nil, c.translate(err)
+		return nil, err
 	}
 	if err := checkReserved(directives); err != nil {
 		return nil, c.translate(err)
@@ -102,8 +106,11 @@ func (c *compiler) load(s settings, sources []seclang.Source, files sharedFS) (*
 	}
 	known := seclang.Known{Operators: operators.Names(), Files: files}
 	table, errs := seclang.Parse(directives, known)
-	options := screenOptions(known.Files)
-	needed, set := files, &ruleset{positions: positions}
+	names := tokenNames(used)
+	options := screenOptions(known.Files, names)
+	files.edits = edits
+	sources = edits.Sources(sources)
+	needed, set := files, &ruleset{positions: positions, tokenNames: names}
 	if c.shortens() && len(errs) == 0 {
 		if needed, set.constants, err = shorten(files, table, directives, options); err != nil {
 			return nil, err
@@ -122,6 +129,20 @@ func (c *compiler) load(s settings, sources []seclang.Source, files sharedFS) (*
 	}
 	set.warm = sync.OnceFunc(func() { set.screener.Store(c.compileScreener(table, errs, options)) })
 	return set, nil
+}
+
+// directives reads sources and puts TX in the place of our own collections, which
+// Coraza does not know: in the directives, and by the edits in what Coraza reads.
+func (c *compiler) directives(files fs.FS, sources []seclang.Source) (ds []seclang.Directive, edits seclang.Edits, used []string, err error) {
+	ds, err = seclang.Load(files, sources)
+	if err != nil {
+		return nil, nil, nil, c.translate(err)
+	}
+	ds, edits, used, errs := seclang.Rewrite(ds, operators.JWT)
+	if len(errs) > 0 {
+		return nil, nil, nil, c.translate(errs[0])
+	}
+	return ds, edits, used, nil
 }
 
 // newWAF compiles sources and makes an error of the panics with which Coraza

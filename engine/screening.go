@@ -36,7 +36,7 @@ const defaultShadowSample = 1000
 // connection, those of the client's address (addressInputs), and before phase 2
 // one and what was found in the body.
 var (
-	settingInputs     = [...]string{"tabard_route", "tabard_jwt", "tabard_jwt_max_bytes", "tabard_mime", "tabard_accept", "tabard_charsets"}
+	settingInputs     = [...]string{"tabard_route", "tabard_mime", "tabard_accept", "tabard_charsets"}
 	connectionInputs  = [...]string{"tabard_proxy_route", "tabard_tls", "tabard_scheme", "tabard_grpc"}
 	bodyBytesVariable = "tabard_body_bytes"
 )
@@ -131,13 +131,12 @@ func (r *reports) take() []string {
 }
 
 // screenOptions are what the text of the rules does not say.
-func screenOptions(files fs.FS) screen.Options {
-	return screen.Options{
-		Files:     files,
-		Operators: operators.Plain(files),
-		Distinct:  operators.DistinctNames,
-		Inputs:    slices.Concat(settingInputs[:], connectionInputs[:], addressInputs[:], []string{bodyBytesVariable}, foundNames()),
+func screenOptions(files fs.FS, tokens []tokenName) screen.Options {
+	inputs := slices.Concat(settingInputs[:], connectionInputs[:], addressInputs[:], []string{bodyBytesVariable}, foundNames())
+	for _, t := range tokens {
+		inputs = append(inputs, t.name)
 	}
+	return screen.Options{Files: files, Operators: operators.Plain(files), Distinct: operators.DistinctNames, Inputs: inputs}
 }
 
 // compileScreener builds the screener of a rule set; a set that it cannot

@@ -16,6 +16,9 @@ const (
 	DefaultInboundThreshold = 5
 	// defaultTokenBytes: servers refuse header lines over 8 KiB by default.
 	defaultTokenBytes = 8 << 10
+	// defaultLeewaySeconds is how far clocks of servers differ; RFC 7519 speaks
+	// of a few minutes at most.
+	defaultLeewaySeconds = 60
 	// defaultJSONDepth is twice what API documents have, and far below what a
 	// recursive parser breaks at.
 	defaultJSONDepth = 32
@@ -49,6 +52,7 @@ type settings struct {
 	jwt          JWT
 	ip           IP
 	ipPath       string // where ip stands in the policy
+	jwtPath      string // likewise
 }
 
 // placed is a part of a policy with its path, for errors found later.
@@ -73,7 +77,7 @@ func (p *Policy) variants() []settings {
 		directives:  place1("directives", p.Directives),
 		requestBody: p.RequestBody, responseBody: p.ResponseBody,
 		contentTypes: p.ContentTypes, charsets: p.Charsets, accept: p.Accept,
-		json: p.JSON, graphQL: p.GraphQL, uploads: p.Uploads, ownRules: p.OwnRules, jwt: p.JWT, ip: p.IP, ipPath: "ip",
+		json: p.JSON, graphQL: p.GraphQL, uploads: p.Uploads, ownRules: p.OwnRules, jwt: p.JWT, ip: p.IP, ipPath: "ip", jwtPath: "jwt",
 	}
 	out := []settings{base.withDefaults()}
 	for i, r := range p.Routes {
@@ -98,7 +102,7 @@ func (s settings) forRoute(r Route, path string) settings {
 	}
 	s.layContent(r)
 	if r.JWT != nil {
-		s.jwt = *r.JWT
+		s.jwt, s.jwtPath = *r.JWT, path+".jwt"
 	}
 	if r.IP != nil {
 		s.ip, s.ipPath = *r.IP, path+".ip"
@@ -150,6 +154,10 @@ func (s settings) withDefaults() settings {
 	s.ownRules = or(s.ownRules, OwnRulesDeny)
 	s.jwt.Mode = or(s.jwt.Mode, JWTOff)
 	s.jwt.MaxBytes = or(s.jwt.MaxBytes, defaultTokenBytes)
+	s.jwt.Action = or(s.jwt.Action, ActionDeny)
+	if len(s.jwt.Sources) == 0 {
+		s.jwt.Sources = []string{"header:Authorization"}
+	}
 	return s
 }
 

@@ -20,7 +20,7 @@ func (c *compiler) sources(s settings) []seclang.Source {
 	if s.crsEnabled() {
 		out = append(out, seclang.Source{Name: "tabard crs setup", Text: crsSetupText(s.crs, len(s.requestBody.Encodings) > 0)})
 	}
-	out = append(out, seclang.Source{Name: "tabard families", Text: c.uses.text(s.ownRules)})
+	out = append(out, seclang.Source{Name: "tabard families", Text: c.uses.text(s)})
 	if s.profile == ProfileAPI {
 		out = append(out, seclang.Source{Name: "tabard profile", Text: "Include @tabard/profiles/api/*.conf"})
 	}
@@ -85,18 +85,23 @@ func crsSetting(id int, variables ...string) string {
 // text includes the families in the order of cost: an address is cheaper to
 // judge than a token. Where own rules are to score, their deny becomes a pass:
 // each adds to the score in any case.
-func (f families) text(own OwnRules) string {
+func (f families) text(s settings) string {
+	own := s.ownRules == OwnRulesScore
 	var lines []string
 	for _, family := range []struct {
-		used bool
-		dir  string
-		ids  string // of the rules that own_rules is about
-	}{{f.ip, "ip", ""}, {f.api, "api", "100100-100199"}, {f.upload, "upload", "100400-100499"}, {f.jwt, "auth", ""}} {
+		used   bool
+		dir    string
+		ids    string // of its rules
+		scores bool
+	}{
+		{f.ip, "ip", "", false}, {f.api, "api", "100100-100199", own}, {f.upload, "upload", "100400-100499", own},
+		{f.jwt, "auth", "100200-100299", s.jwt.Action == ActionScore},
+	} {
 		if !family.used {
 			continue
 		}
 		lines = append(lines, "Include @tabard/"+family.dir+"/*.conf")
-		if own == OwnRulesScore && family.ids != "" {
+		if family.scores {
 			lines = append(lines, "SecRuleUpdateActionById "+family.ids+` "pass"`)
 		}
 	}
@@ -163,12 +168,20 @@ func choose(b bool, yes, no string) string {
 // once for all.
 type sharedFS struct {
 	fs.FS
-	made *operators.Shared
+	made  *operators.Shared
+	edits seclang.Edits // of the files, for Coraza alone
 }
 
 // ReadFile implements fs.ReadFileFS, because the CRS module's file system
 // finds a file below "@" only this way.
-func (s sharedFS) ReadFile(name string) ([]byte, error) { return fs.ReadFile(s.FS, name) }
+func (s sharedFS) ReadFile(name string) ([]byte, error) {
+	text, err := fs.ReadFile(s.FS, name)
+	// Coraza puts the including file's folder in front of a name.
+	if name = name[max(strings.IndexByte(name, '@'), 0):]; len(s.edits[name]) > 0 {
+		text = []byte(s.edits.Apply(name, string(text)))
+	}
+	return text, err
+}
 
 // Glob implements fs.GlobFS.
 func (s sharedFS) Glob(pattern string) ([]string, error) { return fs.Glob(s.FS, pattern) }

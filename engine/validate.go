@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"tabard/engine/coding"
+	"tabard/engine/jwt"
 	"tabard/engine/mime"
 	"tabard/engine/seclang"
 	"tabard/engine/upload"
@@ -22,6 +23,8 @@ const (
 	maxBodyLimitBytes = 64 << 20
 	// maxTokenBytes: no HTTP server accepts longer header lines by default.
 	maxTokenBytes = 64 << 10
+	// maxLeewaySeconds: with more, an expired token is as good as another.
+	maxLeewaySeconds = 3600
 	// maxRuleSets: each distinct set of directives is a Coraza instance of its
 	// own, 2 MB and more of a VM's memory.
 	maxRuleSets = 32
@@ -187,10 +190,47 @@ func partChecks(prefix string, r Route) []check {
 	checks = append(checks, contentTypeChecks(join(prefix, "accept"), r.Accept)...)
 	checks = append(checks, contentChecks(prefix, r)...)
 	if r.JWT != nil {
-		checks = append(checks, check{r.JWT.MaxBytes < 0 || r.JWT.MaxBytes > maxTokenBytes, join(prefix, "jwt.max_bytes"), "must be between 1 and 65536", ""})
+		checks = append(checks, jwtChecks(join(prefix, "jwt"), *r.JWT)...)
 	}
 	if r.IP != nil {
 		checks = append(checks, ipChecks(join(prefix, "ip"), *r.IP))
+	}
+	return checks
+}
+
+func jwtChecks(path string, j JWT) []check {
+	checks := []check{
+		{j.MaxBytes < 0 || j.MaxBytes > maxTokenBytes, path + ".max_bytes", "must be between 1 and 65536", ""},
+		{j.LeewaySeconds < 0 || j.LeewaySeconds > maxLeewaySeconds, path + ".leeway_seconds", "must be between 1 and 3600", ""},
+		{j.MaxLifetimeSeconds < 0, path + ".max_lifetime_seconds", "must be 1 or more", "86400 is a day"},
+		{j.Keys != "" && j.KeysFile != "", path + ".keys_file", "cannot be set beside keys", "leave one of them out"},
+	}
+	for i, text := range j.Sources {
+		_, err := parseTokenSource(text)
+		hint := ""
+		if err != nil {
+			hint = err.Error()
+		}
+		checks = append(checks, check{err != nil, at(path+".sources", i), "is no place for a token: " + strconv.Quote(text), hint})
+	}
+	for i, alg := range j.Algorithms {
+		checks = append(checks, check{!jwt.IsAlgorithm(alg), at(path+".algorithms", i), "is no algorithm of RFC 7518 or RFC 8037: " + strconv.Quote(alg), "write it as RS256 or ES256"})
+	}
+	for i, u := range j.KeyURLs {
+		host, _, ok := strings.Cut(strings.TrimPrefix(u, "https://"), "/")
+		bad := !ok || host == "" || !strings.HasPrefix(u, "https://") || strings.ContainsAny(host, "@?#\\ ")
+		checks = append(checks, check{bad, at(path+".key_urls", i), "is no https URL with a path: " + strconv.Quote(u), "write it as https://id.example/keys/"})
+	}
+	for _, list := range [...]struct {
+		key    string
+		values []string
+	}{
+		{"types", j.Types}, {"issuers", j.Issuers}, {"audiences", j.Audiences},
+		{"required_claims", j.RequiredClaims}, {"scopes", j.Scopes}, {"roles", j.Roles},
+	} {
+		for i, v := range list.values {
+			checks = append(checks, check{v == "", at(path+"."+list.key, i), "is empty", "leave it out"})
+		}
 	}
 	return checks
 }

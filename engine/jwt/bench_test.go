@@ -4,6 +4,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/stretchr/testify/require"
+
 	"tabard/engine/jwt"
 )
 
@@ -34,6 +36,24 @@ func BenchmarkLooks(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
 				jwt.Looks(token)
+			}
+		})
+	}
+}
+
+// BenchmarkVerify has a token with another signature each time, which nobody
+// remembers.
+func BenchmarkVerify(b *testing.B) {
+	for _, alg := range []string{"HS256", "RS256", "PS256", "ES256", "ES384", "ES512", "EdDSA"} {
+		b.Run(alg, func(b *testing.B) {
+			s := newSigner(b, alg)
+			keys, err := jwt.ParseKeys(s.jwks)
+			require.NoError(b, err)
+			text := s.token(b, `{"alg":"`+alg+`"}`, goodClaims)
+			parsed, _ := jwt.Parse(strings.Replace(text, b64(goodClaims), b64(`{"sub":"u2"}`), 1), jwt.Limits{})
+			b.ReportAllocs()
+			for b.Loop() {
+				require.NotEmpty(b, parsed.Problems(&jwt.Rules{Keys: keys}, now))
 			}
 		})
 	}

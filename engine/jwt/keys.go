@@ -2,9 +2,7 @@ package jwt
 
 import (
 	"crypto/ed25519"
-	"crypto/rsa"
 	"errors"
-	"math/big"
 	"slices"
 	"strconv"
 	"sync"
@@ -24,10 +22,10 @@ type Keys struct {
 type key struct {
 	id, alg string
 	secret  []byte
-	rsa     *rsa.PublicKey
+	rsa     *rsaKey
 	ed      ed25519.PublicKey
 	curve   *curve
-	point   []byte // on curve, as SEC 1 writes it
+	point   point // on curve
 }
 
 // maxKeys bounds a set; those of large identity providers have fewer than ten.
@@ -153,6 +151,10 @@ func (k *key) readSecret(m keyMembers) (err error) {
 	return err
 }
 
+// maxExponentBytes: 65537 has three bytes, and each one more is work for every
+// token.
+const maxExponentBytes = 4
+
 func (k *key) readRSA(m keyMembers) error {
 	n, err := m.bytes("n")
 	if err != nil {
@@ -162,15 +164,18 @@ func (k *key) readRSA(m keyMembers) error {
 	if err != nil {
 		return err
 	}
-	exponent := new(big.Int).SetBytes(e)
-	switch {
-	case len(n) < minRSABytes || len(n) > maxRSABytes:
+	if len(n) < minRSABytes || len(n) > maxRSABytes {
 		return errors.New(".n has " + strconv.Itoa(8*len(n)) + " bits: 2048 to 16384 are safe")
-	case exponent.BitLen() > 31 || exponent.Int64() < 3 || exponent.Bit(0) == 0:
+	}
+	modulus, ok := newModulus(n)
+	switch {
+	case !ok:
+		return errors.New(".n is no modulus: it is odd and begins with no zero byte")
+	case len(e) > maxExponentBytes || e[0] == 0 || e[len(e)-1]&1 == 0 || len(e) == 1 && e[0] < 3:
 		return errors.New(".e is no exponent: it is AQAB, with few exceptions")
 	}
-	k.rsa = &rsa.PublicKey{N: new(big.Int).SetBytes(n), E: int(exponent.Int64())}
-	if isROCA(k.rsa.N) {
+	k.rsa = &rsaKey{n: modulus, e: e}
+	if isROCA(modulus) {
 		return errors.New(".n was made by a broken generator (CVE-2017-15361): its private key can be computed, replace it")
 	}
 	return nil
@@ -188,10 +193,11 @@ func (k *key) readEC(m keyMembers) error {
 	if len(x) != k.curve.bytes || len(y) != k.curve.bytes {
 		return errors.New(".x and y must have " + strconv.Itoa(k.curve.bytes) + " bytes each on this curve")
 	}
-	k.point = slices.Concat([]byte{4}, x, y)
-	if !k.curve.on(k.point) {
+	point, ok := k.curve.read(x, y)
+	if !ok {
 		return errors.New(".x and y are no point of the curve")
 	}
+	k.point = point
 	return nil
 }
 
@@ -207,9 +213,9 @@ func (k *key) readEd(m keyMembers) error {
 // isROCA says whether an RSA modulus is one of the Infineon library's, whose
 // primes, and so their product, are powers of 65537 modulo every small prime. A
 // sound modulus is with probability below 2^-27.
-func isROCA(n *big.Int) bool {
-	for _, p := range [...]int64{11, 13, 17, 19, 37, 53, 61, 71, 73, 79, 97, 103, 107, 109, 127, 151, 157} {
-		rest, power, found := new(big.Int).Mod(n, big.NewInt(p)).Int64(), int64(1), false
+func isROCA(n *modulus) bool {
+	for _, p := range [...]uint64{11, 13, 17, 19, 37, 53, 61, 71, 73, 79, 97, 103, 107, 109, 127, 151, 157} {
+		rest, power, found := n.modSmall(p), uint64(1), false
 		for range p {
 			found = found || power == rest
 			power = power * 65537 % p

@@ -178,6 +178,82 @@ func TestSetsOfKeys(t *testing.T) {
 	}
 }
 
+func TestKeysWhosePointsMeetTheGenerator(t *testing.T) {
+	// With the private keys 1 and n-1 the public key is the generator or its
+	// opposite, so that sums meet equal points and infinity.
+	for _, c := range []elliptic.Curve{elliptic.P256(), elliptic.P384(), elliptic.P521()} {
+		size := (c.Params().BitSize + 7) / 8
+		for _, d := range []*big.Int{big.NewInt(1), new(big.Int).Sub(c.Params().N, big.NewInt(1))} {
+			k, err := ecdsa.ParseRawPrivateKey(c, d.FillBytes(make([]byte, size)))
+			require.NoError(t, err)
+			x, y := k.X.FillBytes(make([]byte, size)), k.Y.FillBytes(make([]byte, size))
+			keys, err := jwt.ParseKeys(`{"kty":"EC","crv":"` + c.Params().Name + `","x":"` + enc(x) + `","y":"` + enc(y) + `"}`)
+			require.NoError(t, err)
+			alg := map[int]string{32: "ES256", 48: "ES384", 66: "ES512"}[size]
+			for range 5 {
+				text := b64(`{"alg":"`+alg+`"}`) + ".e30"
+				_, digest := digest(alg, text)
+				r, s, err := ecdsa.Sign(rand.Reader, k, digest)
+				require.NoError(t, err)
+				signature := append(r.FillBytes(make([]byte, size)), s.FillBytes(make([]byte, size))...)
+				require.Empty(t, problems(t, text+"."+enc(signature), jwt.Rules{Keys: keys}))
+			}
+		}
+	}
+}
+
+// FuzzRSA compares our verification with the standard library's: of signatures
+// that are changed, and of encoded messages that are changed before they are
+// signed.
+func FuzzRSA(f *testing.F) {
+	// A modulus of 2049 bits has an encoded message that is one byte shorter.
+	var keys []*rsa.PrivateKey
+	var sets []*jwt.Keys
+	for _, bits := range []int{2048, 2049} {
+		k, err := rsa.GenerateKey(rand.Reader, bits)
+		require.NoError(f, err)
+		set, err := jwt.ParseKeys(`{"kty":"RSA","e":"AQAB","n":"` + enc(k.N.Bytes()) + `"}`)
+		require.NoError(f, err)
+		keys, sets = append(keys, k), append(sets, set)
+	}
+	algs := [...]string{"RS256", "RS384", "RS512", "PS256", "PS384", "PS512"}
+	for i := range algs {
+		f.Add("text", []byte{}, false, uint8(i))
+		f.Add("text", []byte{0, 0, 1}, true, uint8(i+6))
+	}
+	f.Fuzz(func(t *testing.T, claim string, change []byte, encoded bool, which uint8) {
+		alg, k, set := algs[which%6], keys[which/6%2], sets[which/6%2]
+		text := b64(`{"alg":"`+alg+`"}`) + "." + b64(`{"x":"`+enc([]byte(claim))+`"}`)
+		id, d := digest(alg, text)
+		pss := &rsa.PSSOptions{SaltLength: rsa.PSSSaltLengthEqualsHash}
+		signature, err := rsa.SignPKCS1v15(rand.Reader, k, id, d)
+		if alg[0] == 'P' {
+			signature, err = rsa.SignPSS(rand.Reader, k, id, d, pss)
+		}
+		require.NoError(t, err)
+		power := func(b []byte, e *big.Int) []byte {
+			x := new(big.Int).SetBytes(b)
+			return x.Exp(x, e, k.N).FillBytes(make([]byte, k.Size()))
+		}
+		if encoded {
+			signature = power(signature, big.NewInt(int64(k.E)))
+		}
+		for n, b := range change {
+			signature[n%len(signature)] ^= b
+		}
+		if encoded {
+			signature = power(signature, k.D)
+		}
+		want := rsa.VerifyPKCS1v15(&k.PublicKey, id, d, signature)
+		if alg[0] == 'P' {
+			want = rsa.VerifyPSS(&k.PublicKey, id, d, signature, pss)
+		}
+		parsed, p := jwt.Parse(text+"."+enc(signature), jwt.Limits{MaxBytes: 1 << 20})
+		require.Equal(t, jwt.OK, p)
+		require.Equal(t, want == nil, len(parsed.Problems(&jwt.Rules{Keys: set}, now)) == 0)
+	})
+}
+
 // FuzzECDSA compares our verification with the standard library's.
 func FuzzECDSA(f *testing.F) {
 	f.Add([]byte("text"), []byte{}, uint8(0))

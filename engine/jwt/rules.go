@@ -106,6 +106,16 @@ var signatureBytes = map[string][]int{
 	"EdDSA": {64, 114}, "Ed25519": {64}, "Ed448": {114},
 }
 
+// IsAlgorithm says whether alg signs tokens: one of RFC 7518, section 3, RFC 8037,
+// RFC 8812 or RFC 9864.
+func IsAlgorithm(alg string) bool {
+	switch alg {
+	case "RS256", "RS384", "RS512", "PS256", "PS384", "PS512":
+		return true
+	}
+	return len(signatureBytes[alg]) > 0
+}
+
 // The bounds of an RSA signature: 2048 bits is the least of RFC 7518, and no
 // library makes keys over 16384.
 const (

@@ -217,3 +217,29 @@ func textOr(value []byte) string {
 
 // signaturePart is the last part, as written.
 func (t *Token) signaturePart() string { return t.text[strings.LastIndexByte(t.text, '.')+1:] }
+
+// DecodeText decodes unpadded base64url; "" when it is not strict.
+func DecodeText(s string) string {
+	if !strict(s) {
+		return ""
+	}
+	return string(decode(nil, s))
+}
+
+// Next finds the first token in any text: a run of base64url and dots that Looks
+// like one and has a dot. rest is what follows it.
+func Next(text string) (token, rest string, ok bool) {
+	for start := 0; start < len(text); {
+		end := start
+		for end < len(text) && (text[end] == '.' || alphabet[text[end]] <= sixBits) {
+			end++
+		}
+		for run := text[start:end]; strings.Contains(run, "."); _, run, _ = strings.Cut(run, ".") {
+			if Looks(run) {
+				return run, text[end:], true
+			}
+		}
+		start = end + 1
+	}
+	return "", "", false
+}

@@ -1,26 +1,22 @@
 package jwt
 
 import (
-	"crypto"
 	"crypto/ed25519"
 	"crypto/hmac"
-	"crypto/rsa"
 	"crypto/sha256"
 	"crypto/sha512"
 	"hash"
 )
 
 // hashOf gives the hash function of an algorithm that ends in its bits.
-func hashOf(alg string) (crypto.Hash, func() hash.Hash) {
+func hashOf(alg string) func() hash.Hash {
 	switch alg[2:] {
 	case "256":
-		return crypto.SHA256, sha256.New
+		return sha256.New
 	case "384":
-		return crypto.SHA384, sha512.New384
-	case "512":
-		return crypto.SHA512, sha512.New
+		return sha512.New384
 	}
-	return 0, nil
+	return sha512.New
 }
 
 // maxTries is how many keys are tried for a token without kid, since each costs
@@ -62,8 +58,7 @@ func (k *key) fits(alg string) bool {
 	}
 	switch alg {
 	case "HS256", "HS384", "HS512":
-		_, h := hashOf(alg)
-		return k.secret != nil && len(k.secret) >= h().Size()
+		return k.secret != nil && len(k.secret) >= hashOf(alg)().Size()
 	case "RS256", "RS384", "RS512", "PS256", "PS384", "PS512":
 		return k.rsa != nil
 	case "ES256", "ES384", "ES512":
@@ -79,7 +74,7 @@ func (k *key) verify(alg string, t *Token) bool {
 	if k.ed != nil {
 		return ed25519.Verify(k.ed, []byte(signed), t.signature)
 	}
-	id, newHash := hashOf(alg)
+	newHash := hashOf(alg)
 	if k.secret != nil {
 		mac := hmac.New(newHash, k.secret)
 		mac.Write([]byte(signed))
@@ -92,10 +87,9 @@ func (k *key) verify(alg string, t *Token) bool {
 	case k.curve != nil:
 		return k.curve.verify(k.point, digest, t.signature)
 	case alg[0] == 'P':
-		// RFC 7518, section 3.5: the salt is as long as the hash.
-		return rsa.VerifyPSS(k.rsa, id, digest, t.signature, &rsa.PSSOptions{SaltLength: rsa.PSSSaltLengthEqualsHash}) == nil
+		return k.rsa.verifyPSS(newHash, digest, t.signature)
 	default:
-		return rsa.VerifyPKCS1v15(k.rsa, id, digest, t.signature) == nil
+		return k.rsa.verifyPKCS1(digest, t.signature)
 	}
 }
 

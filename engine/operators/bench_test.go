@@ -9,12 +9,12 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// BenchmarkFamilies measures phase 1 of a WAF that has nothing but our rules,
-// with a request as APIs get them.
+// BenchmarkFamilies measures phase 1 of a WAF that has nothing but our rules with
+// operators, with a request as APIs get them.
 func BenchmarkFamilies(b *testing.B) {
-	on := map[string]string{"tabard_jwt": "detect", "tabard_jwt_max_bytes": "8192", "tabard_mime": "application/json application/*+json", "tabard_ip": "none", "tabard_ip_score": "0"}
-	off := map[string]string{"tabard_jwt": "off", "tabard_jwt_max_bytes": "8192", "tabard_mime": "", "tabard_ip": "off", "tabard_ip_score": "0"}
-	rules := "Include ip/*.conf\nInclude api/*.conf\nInclude auth/*.conf\n"
+	on := map[string]string{"tabard_mime": "application/json application/*+json", "tabard_ip": "none", "tabard_ip_score": "0"}
+	off := map[string]string{"tabard_mime": "", "tabard_ip": "off", "tabard_ip_score": "0"}
+	rules := "Include ip/*.conf\nInclude api/*.conf\n"
 	for name, row := range map[string]struct {
 		rules string
 		tx    map[string]string
@@ -42,7 +42,6 @@ func phase1(b *testing.B, w coraza.WAF, variables map[string]string) {
 	tx.ProcessURI("/orders", "POST", "HTTP/1.1")
 	tx.AddRequestHeader("Content-Type", "application/json; charset=utf-8")
 	tx.AddRequestHeader("Content-Length", "100")
-	tx.AddRequestHeader("Authorization", "Bearer "+good)
 	require.Nil(b, tx.ProcessRequestHeaders())
 	require.NoError(b, tx.Close())
 }

@@ -3,7 +3,6 @@
 // It is the only place that registers plugins with Coraza; importing it is
 // enough.
 //
-//	SecRule REQUEST_HEADERS:Authorization "@jwtMalformed detect 8192" ...
 //	SecRule REQUEST_HEADERS:Content-Type "!@mimeAllowed application/json text/*" ...
 //	SecRule REQUEST_HEADERS:Content-Type "@mimeAmbiguous utf-8" ...
 //	SecRule REQUEST_HEADERS:Accept "!@acceptAllowed application/json" ...
@@ -16,8 +15,6 @@
 // verdict depends on, and so does a cache of verdicts. The variables are
 //
 //	TX:tabard_route           the route's name
-//	TX:tabard_jwt             off, detect or required
-//	TX:tabard_jwt_max_bytes   the longest token
 //	TX:tabard_mime            the route's media types with blanks between; empty for all
 //	TX:tabard_accept          the media types of which a client must take one; empty for all
 //	TX:tabard_charsets        the character sets of a Content-Type; empty for all
@@ -31,4 +28,6 @@
 //	TX:tabard_asn             number of the network; empty if not known
 //	TX:tabard_anonymous       1 for an anonymizing network, else 0
 //	TX:tabard_body_bytes      set before phase 2: how many bytes of body came in
+//
+// and the collection [JWT], which lies in TX as well.
 package operators

@@ -63,44 +63,6 @@ func message(t *testing.T, matched []types.MatchedRule, stop *types.Interruption
 	return matched[0].Message()
 }
 
-func authorization(value string) [][2]string { return [][2]string{{"authorization", value}} }
-
-const (
-	good = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJ1MSJ9.c2lnbmF0dXJl"
-	none = "eyJhbGciOiJub25lIn0.eyJzdWIiOiJ1MSJ9."
-)
-
-func TestJWTMalformed(t *testing.T) {
-	macro := rule(`REQUEST_HEADERS:Authorization "@jwtMalformed %{tx.mode} %{tx.max}"`)
-	for name, row := range map[string]struct {
-		rule    string
-		headers [][2]string
-		tx      map[string]string
-		want    string
-	}{
-		"a fixed mode":                               {rule(`REQUEST_HEADERS:Authorization "@jwtMalformed detect"`), authorization("Bearer " + none), nil, "because alg is none"},
-		"a well-formed token":                        {rule(`REQUEST_HEADERS:Authorization "@jwtMalformed detect"`), authorization("Bearer " + good), nil, ""},
-		"a fixed limit":                              {rule(`REQUEST_HEADERS:Authorization "@jwtMalformed detect 10"`), authorization("Bearer " + good), nil, "because longer than allowed"},
-		"a token alone":                              {rule(`REQUEST_HEADERS:X-Token "@jwtMalformed detect"`), [][2]string{{"x-token", " " + none}}, nil, "because alg is none"},
-		"the mode comes from TX":                     {macro, authorization("Bearer " + none), map[string]string{"mode": "detect", "max": "99"}, "because alg is none"},
-		"the limit comes from TX":                    {macro, authorization("Bearer " + good), map[string]string{"mode": "detect", "max": "9"}, "because longer than allowed"},
-		"mode off":                                   {macro, authorization("Bearer " + none), map[string]string{"mode": "off", "max": "99"}, ""},
-		"a mode that is not set is off":              {macro, authorization("Bearer " + none), nil, ""},
-		"detect leaves opaque tokens alone":          {macro, authorization("Bearer a.b.c"), map[string]string{"mode": "detect", "max": "99"}, ""},
-		"required does not":                          {macro, authorization("Bearer a.b.c"), map[string]string{"mode": "required", "max": "99"}, "because header is not strict base64url"},
-		"required wants the scheme":                  {macro, authorization(good), map[string]string{"mode": "required", "max": "99"}, "because no bearer token"},
-		"required and an empty token":                {macro, authorization("Bearer"), map[string]string{"mode": "required", "max": "99"}, "because no bearer token"},
-		"required and a good token":                  {macro, authorization("bearer " + good), map[string]string{"mode": "required", "max": "99"}, ""},
-		"the second of two fields is judged as well": {macro, append(authorization("Basic dTpw"), authorization("Bearer "+none)...), map[string]string{"mode": "detect", "max": "99"}, "because alg is none"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			w, err := waf(row.rule, nil)
-			require.NoError(t, err)
-			require.Equal(t, row.want, run(t, w, request{headers: row.headers, tx: row.tx}))
-		})
-	}
-}
-
 func TestMIMEAllowed(t *testing.T) {
 	fixed := rule(`REQUEST_HEADERS:Content-Type "!@mimeAllowed application/json text/*"`)
 	macro := rule(`REQUEST_HEADERS:Content-Type "!@mimeAllowed %{tx.types}"`)
@@ -220,21 +182,17 @@ SecRule ARGS "@contains <script>" "id:3,phase:2,deny,log,t:lowercase,msg:'seen'"
 func TestMistakesAreErrorsWhenTheRuleIsRead(t *testing.T) {
 	files := map[string]string{"bad.txt": "192.0.2.1\n192.0.2.1/24\n", "ok.txt": "192.0.2.1"}
 	for condition, want := range map[string]string{
-		`REQUEST_HEADERS:Authorization "@jwtMalformed"`:             `@jwtMalformed: unknown mode "": write off, detect or required`,
-		`REQUEST_HEADERS:Authorization "@jwtMalformed Detect"`:      `@jwtMalformed: unknown mode "Detect": write off, detect or required`,
-		`REQUEST_HEADERS:Authorization "@jwtMalformed detect 8KiB"`: `@jwtMalformed: "8KiB" is no size: write a number of bytes, such as 8192`,
-		`REQUEST_HEADERS:Authorization "@jwtMalformed detect 0"`:    `@jwtMalformed: "0" is no size: write a number of bytes, such as 8192`,
-		`REQUEST_HEADERS:Authorization "@jwtMalformed %{tex.mode}"`: `unknown variable "tex"`,
-		`REQUEST_HEADERS:Content-Type "!@mimeAllowed"`:              `@mimeAllowed names no media type: write application/json, application/*+json or text/*`,
-		`REQUEST_HEADERS:Content-Type "!@mimeAllowed json"`:         `@mimeAllowed: media type "json" is none: write type/subtype, such as application/json, application/*+json or text/*`,
-		`REQUEST_HEADERS:Content-Type "!@mimeAllowed %{tx.}"`:       `empty variable name`,
-		`REQUEST_HEADERS:Accept "!@acceptAllowed json"`:             `@acceptAllowed: media type "json" is none`,
-		`REMOTE_ADDR "@ipReputation"`:                               `@ipReputation names no file: write allow=FILE or block=FILE`,
-		`REMOTE_ADDR "@ipReputation ok.txt"`:                        `@ipReputation: cannot read "ok.txt": write allow=FILE or block=FILE`,
-		`REMOTE_ADDR "@ipReputation deny=ok.txt"`:                   `@ipReputation: cannot read "deny=ok.txt": write allow=FILE or block=FILE`,
-		`REMOTE_ADDR "@ipReputation block="`:                        `@ipReputation: cannot read "block=": write allow=FILE or block=FILE`,
-		`REMOTE_ADDR "@ipReputation block=okay.txt"`:                `@ipReputation: there is no file "okay.txt", neither below the root nor beside the rule`,
-		`REMOTE_ADDR "@ipReputation block=ok.txt block=bad.txt"`:    `bad.txt:2:1: "192.0.2.1/24" has bits behind its prefix: write 192.0.2.0/24 for the network or 192.0.2.1 for the address`,
+		`REQUEST_HEADERS:Content-Type "!@mimeAllowed"`:             `@mimeAllowed names no media type: write application/json, application/*+json or text/*`,
+		`REQUEST_HEADERS:Content-Type "!@mimeAllowed json"`:        `@mimeAllowed: media type "json" is none: write type/subtype, such as application/json, application/*+json or text/*`,
+		`REQUEST_HEADERS:Content-Type "!@mimeAllowed %{tx.}"`:      `empty variable name`,
+		`REQUEST_HEADERS:Content-Type "!@mimeAllowed %{tex.list}"`: `unknown variable "tex"`,
+		`REQUEST_HEADERS:Accept "!@acceptAllowed json"`:            `@acceptAllowed: media type "json" is none`,
+		`REMOTE_ADDR "@ipReputation"`:                              `@ipReputation names no file: write allow=FILE or block=FILE`,
+		`REMOTE_ADDR "@ipReputation ok.txt"`:                       `@ipReputation: cannot read "ok.txt": write allow=FILE or block=FILE`,
+		`REMOTE_ADDR "@ipReputation deny=ok.txt"`:                  `@ipReputation: cannot read "deny=ok.txt": write allow=FILE or block=FILE`,
+		`REMOTE_ADDR "@ipReputation block="`:                       `@ipReputation: cannot read "block=": write allow=FILE or block=FILE`,
+		`REMOTE_ADDR "@ipReputation block=okay.txt"`:               `@ipReputation: there is no file "okay.txt", neither below the root nor beside the rule`,
+		`REMOTE_ADDR "@ipReputation block=ok.txt block=bad.txt"`:   `bad.txt:2:1: "192.0.2.1/24" has bits behind its prefix: write 192.0.2.0/24 for the network or 192.0.2.1 for the address`,
 	} {
 		_, err := waf(rule(condition), files)
 		require.ErrorContains(t, err, want, "%s", condition)

@@ -13,7 +13,6 @@ var factories = map[string]plugintypes.OperatorFactory{
 	"acceptAllowed": newAcceptAllowed,
 	DistinctNames:   newDistinctNames,
 	"ipReputation":  newIPReputation,
-	"jwtMalformed":  newJWTMalformed,
 	"mimeAllowed":   newMIMEAllowed,
 	"mimeAmbiguous": newMIMEAmbiguous,
 }
@@ -28,7 +27,7 @@ func init() {
 
 // Names returns the names of our operators, without the "@", sorted.
 func Names() []string {
-	return []string{"acceptAllowed", DistinctNames, "ipReputation", "jwtMalformed", "mimeAllowed", "mimeAmbiguous"}
+	return []string{"acceptAllowed", DistinctNames, "ipReputation", "mimeAllowed", "mimeAmbiguous"}
 }
 
 // argument is an operator's argument: a fixed text, or one with macros.

@@ -278,9 +278,9 @@ func familyRules() difftest.Rules {
 		"office.txt": {Data: []byte("10.3.128.0/17\n")}, "bad.txt": {Data: []byte("10.3.0.0/16\n")},
 	})
 	r.Routes = []map[string]string{
-		withSettings(map[string]string{"tabard_route": "api", "tabard_jwt_max_bytes": "64", "tabard_ip": "none", "tabard_accept": "text/html application/json"}),
+		withSettings(map[string]string{"tabard_route": "api", "tabard_ip": "none", tokenProblem: "alg is none", "tabard_accept": "text/html application/json"}),
 		withSettings(map[string]string{
-			"tabard_route": "typed", "tabard_jwt": "off", "tabard_mime": "application/json text/* application/x-www-form-urlencoded application/*+xml",
+			"tabard_route": "typed", "tabard_mime": "application/json text/* application/x-www-form-urlencoded application/*+xml",
 			"tabard_charsets": "utf-8 iso-8859-1",
 		}),
 	}
@@ -291,11 +291,19 @@ func familyRules() difftest.Rules {
 		}
 		r.Routes = append(r.Routes, withSettings(map[string]string{"tabard_ip": action, "tabard_ip_score": score, "tabard_ip_sets": "a b"}))
 	}
-	families := seclang.Source{Name: "families", Text: "Include @tabard/ip/*.conf\nInclude @tabard/api/*.conf\nInclude @tabard/upload/*.conf\nInclude @tabard/auth/*.conf\n" +
+	families := seclang.Source{Name: "families", Text: "Include @tabard/ip/*.conf\nInclude @tabard/api/*.conf\nInclude @tabard/upload/*.conf\n" + tokenRule + "\n" +
 		`SecRule REMOTE_ADDR "@ipReputation allow=office.txt block=bad.txt" "id:5,phase:1,pass,log,capture,msg:'%{TX.0}'"`}
 	r.Sources = slices.Insert(r.Sources, len(r.Sources)-1, families)
 	return r
 }
+
+// tokenProblem is where the engine puts what is wrong with a token, and tokenRule
+// reads it as the rules of rules/auth do: TestTheScreenerAndCorazaAgreeAboutTokens
+// of the engine compares those.
+const (
+	tokenProblem = "tabard_jwt.problem.malformed"
+	tokenRule    = `SecRule TX:` + tokenProblem + ` "@contains alg" "id:100200,phase:1,pass,log,t:none,msg:'%{MATCHED_VAR}',severity:'CRITICAL',setvar:'tx.inbound_anomaly_score_pl1=+%{tx.critical_anomaly_score}'"`
+)
 
 // ownRules are SecLang text of our own, as a user may write it.
 func ownRules(t *testing.T) difftest.Rules {
@@ -311,7 +319,7 @@ func ownRules(t *testing.T) difftest.Rules {
 
 // settingVariables are the TX variables of the engine's settings.
 var settingVariables = map[string]string{
-	"tabard_route": "", "tabard_jwt": "detect", "tabard_jwt_max_bytes": "8192", "tabard_mime": "", "tabard_charsets": "", "tabard_accept": "",
+	"tabard_route": "", "tabard_mime": "", tokenProblem: "", "tabard_charsets": "", "tabard_accept": "",
 	"tabard_ip": "off", "tabard_ip_reason": "", "tabard_ip_score": "0", "tabard_ip_sets": "", "tabard_ip_categories": "",
 	"tabard_country": "", "tabard_asn": "", "tabard_anonymous": "0",
 }

@@ -1,6 +1,7 @@
 package screen
 
 import (
+	"encoding/binary"
 	"slices"
 	"strconv"
 
@@ -17,7 +18,7 @@ type Exchange struct {
 	parser *bodies.Parser
 	arena  transform.Arena
 	hits   *literal.Hits
-	inputs []bodies.Element // the variables of s.inputs; one that is not set has no key
+	inputs [][]bodies.Element // the values of the variables of s.inputs; none for one that is not set
 
 	by       [64][]int32 // elements of the kinds with any number of them
 	screened int         // elements looked at so far
@@ -76,7 +77,7 @@ type Outcome struct {
 func (s *Screener) newExchange() *Exchange {
 	x := &Exchange{
 		s: s, hits: s.automaton.NewHits(), matched: make([][]match, len(s.rules)),
-		inputs: make([]bodies.Element, len(s.inputs)), at: make([]uint16, len(s.nodes)),
+		inputs: make([][]bodies.Element, len(s.inputs)), at: make([]uint16, len(s.nodes)),
 	}
 	x.parser = bodies.New(s.limits, &x.arena)
 	return x
@@ -86,7 +87,9 @@ func (s *Screener) newExchange() *Exchange {
 func (s *Screener) Begin() *Exchange {
 	x := s.pool.Get().(*Exchange)
 	x.parser.Reset()
-	clear(x.inputs)
+	for i := range x.inputs {
+		x.inputs[i] = x.inputs[i][:0]
+	}
 	for i := range x.by {
 		x.by[i] = x.by[i][:0]
 	}
@@ -124,13 +127,17 @@ func (x *Exchange) ServerName(name string) { x.parser.ServerName(name) }
 // ResponseHeader takes one header, as Coraza's AddResponseHeader does.
 func (x *Exchange) ResponseHeader(name, value string) { x.parser.ResponseHeader(name, value) }
 
-// Input takes a variable of TX that the engine sets itself, one of
-// Options.Inputs, before the phase whose rules may read it first. A name that is
-// not among them is ignored.
-func (x *Exchange) Input(name, value string) {
+// Input takes the values of a variable of TX that the engine sets itself, one of
+// Options.Inputs, before the phase whose rules may read it first; they replace
+// those it had. A name that is not among them is ignored.
+func (x *Exchange) Input(name string, values ...string) {
 	for i, have := range x.s.inputs {
-		if have == name {
-			x.inputs[i] = bodies.Element{Key: name, Value: value}
+		if have != name {
+			continue
+		}
+		x.inputs[i] = x.inputs[i][:0]
+		for _, v := range values {
+			x.inputs[i] = append(x.inputs[i], bodies.Element{Key: name, Value: v})
 		}
 	}
 }
@@ -256,16 +263,23 @@ func (x *Exchange) phase(n int, doubt bool) Outcome {
 		x.scanHead()
 	}
 	x.screenNew()
+	x.skips[n] = x.skips[n][:0]
+	for _, i := range x.s.keyed {
+		x.key = binary.AppendUvarint(append(x.key, 0xfe), uint64(len(x.inputs[i])))
+		for _, e := range x.inputs[i] {
+			x.key = appendText(x.key, e.Value)
+		}
+		// A rule that reads it by a pattern may take one value for another, as with
+		// arguments of one name: see bodies.Parser.Repeated.
+		x.chance = x.chance || len(x.inputs[i]) > 1
+	}
 	x.ask = x.broken
 	if x.ask == Hit {
 		x.ask = x.unfit(doubt)
 	}
-	x.states[n], x.skips[n] = screened, x.skips[n][:0]
+	x.states[n] = screened
 	if doubt {
 		x.states[n] = doubtful
-	}
-	for _, i := range x.s.keyed {
-		x.key = appendText(append(x.key, 0xfe, flag(x.inputs[i].Key != "")), x.inputs[i].Value)
 	}
 	// Where no rule chooses a body processor, headers do (I1, for State).
 	x.key = appendText(append(x.key, 0xfb), x.parser.Value(bodies.ReqbodyProcessor))

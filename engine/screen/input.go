@@ -58,10 +58,10 @@ func (t *inputTests) of(x *Exchange) func(string) bool {
 		switch {
 		case p.input == 0:
 			b.WriteString(p.text)
-		case x.inputs[p.input-1].Key == "":
+		case len(x.inputs[p.input-1]) == 0:
 			b.WriteString(p.text) // as Coraza for what is not set
 		default:
-			b.WriteString(x.inputs[p.input-1].Value)
+			b.WriteString(x.inputs[p.input-1][0].Value) // Coraza takes the first
 		}
 	}
 	arg := b.String()

@@ -198,8 +198,8 @@ func appendText(key []byte, s string) []byte {
 // each visits the elements of a target.
 func (x *Exchange) each(t *target, visit func(int32, *bodies.Element)) {
 	if t.input > 0 {
-		if e := &x.inputs[t.input-1]; e.Key != "" {
-			visit(countElement, e)
+		for i := range x.inputs[t.input-1] {
+			visit(countElement, &x.inputs[t.input-1][i])
 		}
 		return
 	}

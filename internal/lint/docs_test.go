@@ -10,6 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"tabard/engine/operators"
 	"tabard/engine/seclang"
 	"tabard/internal/report"
 )
@@ -23,6 +24,10 @@ func check(t *testing.T, text string) []report.Finding {
 	ds, err := seclang.Load(files, []seclang.Source{{Name: "tabard", Text: "Include mine.conf"}})
 	if err != nil {
 		return []report.Finding{Broken(err.(*seclang.Error))}
+	}
+	ds, _, _, errs := seclang.Rewrite(ds, operators.JWT)
+	if len(errs) > 0 {
+		return []report.Finding{Broken(errs[0])}
 	}
 	return Run(Config{Directives: ds, Known: seclang.Known{Files: files}, Source: func(file string) (string, bool) {
 		return text, file == "mine.conf"

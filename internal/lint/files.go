@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"tabard/engine"
+	"tabard/engine/operators"
 	"tabard/engine/seclang"
 	"tabard/internal/report"
 )
@@ -52,6 +53,8 @@ func (f Folder) Config() (c Config, broken []*seclang.Error, err error) {
 		sources = append(sources, include(file))
 	}
 	alone, broken := seclang.LoadAll(f.Root, sources)
+	alone, _, _, wrong := seclang.Rewrite(alone, operators.JWT)
+	broken = append(broken, wrong...)
 	for _, b := range broken {
 		b.Pos = f.place(b.Pos)
 	}

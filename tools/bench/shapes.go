@@ -41,7 +41,7 @@ var shapes = []shape{
 	{name: "small GET", method: "GET", path: "/api/items?page=2&sort=price"},
 	{name: "GET with JWT and cookies", method: "GET", path: "/api/account/orders?from=2026-01-01", header: [][2]string{
 		{"Authorization", "Bearer eyJhbGciOiJSUzI1NiIsInR5cCI6IkpXVCIsImtpZCI6IjIwMjYifQ." +
-			"eyJzdWIiOiI0MiIsImlzcyI6Imh0dHBzOi8vaWQuZXhhbXBsZSIsImF1ZCI6InNob3AiLCJleHAiOjE3OTUwMDAwMDB9." + strings.Repeat("Q2h1bms4", 42)},
+			"eyJzdWIiOiI0MiIsImlzcyI6Imh0dHBzOi8vaWQuZXhhbXBsZSIsImF1ZCI6InNob3AiLCJleHAiOjE3OTUwMDAwMDB9." + strings.Repeat("Q2h1bms4", 43)},
 		{"Cookie", "session=7f1c9a4b2e6d4f0a9c3b; theme=dark; lang=en; consent=1; cart=b3f1a2c4d5e6"},
 	}},
 	{name: "login form", method: "POST", path: "/api/login", body: "user=ann%40example.com&password=correct+horse+battery&remember=on",

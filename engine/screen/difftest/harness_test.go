@@ -40,7 +40,7 @@ func (exchange) URI(string, string, string)                       {}
 func (exchange) RequestHeader(string, string)                     {}
 func (exchange) ResponseHeader(string, string)                    {}
 func (exchange) ServerName(string)                                {}
-func (exchange) Input(string, string)                             {}
+func (exchange) Input(string, ...string)                          {}
 func (exchange) Argument(string, string)                          {}
 func (exchange) Learn(int, []int, bool, difftest.State)           {}
 func (exchange) Unrepeatable() bool                               { return false }

@@ -14,7 +14,7 @@ type Exchange interface {
 	// Phase1 takes the TX variables that differ from exchange to exchange.
 	Phase1(inputs [][2]string) Outcome
 	// Input takes a TX variable that the engine sets between phases.
-	Input(name, value string)
+	Input(name string, values ...string)
 	// Argument takes, before phase 2, one more argument of the query.
 	Argument(name, value string)
 	// Phase2 takes what phase 1 left behind, and the body if one is inspected.
