@@ -9,12 +9,15 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 )
 
-// Traffic is a Reader of many sources, one behind the other. Only Read may be
-// called from another goroutine.
+// Traffic is a Reader of many sources, one behind the other. Only Read and Close
+// may be called from another goroutine.
 type Traffic struct {
+	// mu is held by Next, which may outlive the run that called it.
+	mu      sync.Mutex
 	options Options
 	files   []input
 	current Reader
@@ -177,6 +180,8 @@ func (t *Traffic) skip(sources, records int) {
 // Reader returns there is *SourceError, after which it goes on with the next
 // source.
 func (t *Traffic) Next() (Record, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
 	for {
 		r, err := t.next()
 		if t.skipped == 0 || errors.Is(err, io.EOF) {
@@ -199,7 +204,7 @@ func (t *Traffic) next() (Record, error) {
 		if err == nil || errors.As(err, &broken) {
 			return r, err
 		}
-		closed := t.Close()
+		closed := t.close()
 		if !errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 			return r, sourceError(t.name, err)
 		}
@@ -233,15 +238,24 @@ func (t *Traffic) open() error {
 		t.current = r
 		return nil
 	}
-	closed := t.Close()
+	closed := t.close()
 	if in.inFolder && errors.Is(err, ErrUnknownFormat) {
 		return &EntryError{Position{File: t.name, Line: 1}, err.Error()}
 	}
 	return sourceError(t.name, errors.Join(err, closed))
 }
 
-// Close closes the current file.
+// Close closes the current file. A Next that still waits for input keeps it: a
+// run that was interrupted does not wait for what may never come.
 func (t *Traffic) Close() error {
+	if !t.mu.TryLock() {
+		return nil
+	}
+	defer t.mu.Unlock()
+	return t.close()
+}
+
+func (t *Traffic) close() error {
 	c := t.closer
 	t.current, t.closer = nil, nil
 	if c == nil {
