@@ -44,7 +44,8 @@ func Fix(t *seclang.Table, o Options, may func(*seclang.Rule) bool) Fixed {
 type fixer struct {
 	*compiler
 	idle, settled []spot
-	steered       bool // a dynamic rule may pass over rules that set the constants
+	steered       bool      // a dynamic rule may pass over rules that set the constants
+	mentions      []mention // by index in the table
 }
 
 // spot is a place in the walk over all phases: phase and index in the table.
@@ -62,10 +63,21 @@ func (f *fixer) note(list *[]spot, i, phase int, may func(*seclang.Rule) bool) {
 
 // find takes away what only seems to be fixed.
 func (f *fixer) find() {
-	f.idle = slices.DeleteFunc(f.idle, func(s spot) bool { return !f.staysIdle(f.table.Rules[s.at]) })
-	f.settled = slices.DeleteFunc(f.settled, func(s spot) bool {
-		return s.phase == 5 || !onlySets(f.table.Rules[s.at]) || !f.passesOverNothing(s) || len(f.sets(s)) > 0 && f.mayBeRemoved(s) || f.readsLeftovers()
+	wakes := f.removers()
+	f.idle = slices.DeleteFunc(f.idle, func(s spot) bool {
+		// A ctl that takes away static rules that write or steer wakes an idle rule,
+		// unless it takes that away, too.
+		return slices.ContainsFunc(wakes, func(ctl *seclang.Ctl) bool { return !aims(ctl, "ruleRemove", f.table.Rules[s.at]) })
 	})
+	if f.readsLeftovers() {
+		f.settled = nil
+	}
+	f.settled = slices.DeleteFunc(f.settled, func(s spot) bool {
+		return s.phase == 5 || !onlySets(f.table.Rules[s.at]) || !f.passesOverNothing(s) || len(f.sets(s)) > 0 && f.mayBeRemoved(s)
+	})
+	for _, r := range f.table.Rules {
+		f.mentions = append(f.mentions, mentionOf(r))
+	}
 	for n := -1; n != len(f.settled); {
 		n = len(f.settled)
 		f.settled = slices.DeleteFunc(f.settled, f.isSeenEarlier)
@@ -88,12 +100,14 @@ func (f *fixer) result() (out Fixed) {
 	return out
 }
 
-// staysIdle says whether no ctl can wake an idle rule: one that takes away static
-// rules that write or steer must take it away, too.
-func (c *compiler) staysIdle(r *seclang.Rule) bool {
-	return !slices.ContainsFunc(c.ctls, func(ctl *seclang.Ctl) bool {
-		return c.removesConstants(ctl) && !aims(ctl, "ruleRemove", r)
-	})
+// removers are the ctls that take away static rules that write or steer.
+func (c *compiler) removers() (out []*seclang.Ctl) {
+	for _, ctl := range c.ctls {
+		if c.removesConstants(ctl) {
+			out = append(out, ctl)
+		}
+	}
+	return out
 }
 
 // passesOverNothing says whether all rules that a match passes over are idle.
@@ -174,7 +188,7 @@ func (f *fixer) isSeenEarlier(s spot) bool {
 	for _, name := range f.sets(s) {
 		for i, r := range f.table.Rules {
 			stays := !slices.ContainsFunc(f.settled, func(other spot) bool { return other.at == i })
-			if stays && r.Marker == "" && mentions(r, name) && (spot{r.Phase, i}.before(s) || f.writesToo(i, name)) {
+			if stays && r.Marker == "" && f.mentions[i].of(name) && (spot{r.Phase, i}.before(s) || f.writesToo(i, name)) {
 				return true
 			}
 		}
@@ -202,21 +216,35 @@ func hasName(text, name string) bool {
 	}
 }
 
-// mentions says whether a rule may read or write a variable of TX: its name is
-// somewhere in it, or it looks at several variables at once.
-func mentions(r *seclang.Rule, name string) bool {
-	has := func(text string) bool { return hasName(strings.ToLower(text), name) }
+// mention is what a rule may read or write of TX: names that stand in text, in
+// lower case, or several variables at once.
+type mention struct {
+	text    string
+	several bool
+}
+
+// mentionOf looks at the whole chain. It is done once a rule: settled rules are
+// compared with all others, by each name that they set.
+func mentionOf(r *seclang.Rule) (m mention) {
+	var texts []string
 	for n := range 1 + len(r.Chain) {
 		l := linkOf(r, n)
 		for _, t := range l.Targets {
-			if t.Variable == "TX" && (t.IsPattern || t.Key == "" || has(t.Key)) {
-				return true
+			if t.Variable == "TX" {
+				m.several = m.several || t.IsPattern || t.Key == ""
+				texts = append(texts, t.Key)
 			}
 		}
-		if has(l.Msg) || has(l.LogData) || l.Operator != nil && has(l.Operator.Arg) ||
-			slices.ContainsFunc(l.Actions, func(a seclang.Action) bool { return has(a.Arg) }) {
-			return true
+		texts = append(texts, l.Msg, l.LogData)
+		if l.Operator != nil {
+			texts = append(texts, l.Operator.Arg)
+		}
+		for _, a := range l.Actions {
+			texts = append(texts, a.Arg)
 		}
 	}
-	return false
+	m.text = strings.ToLower(strings.Join(texts, "\n"))
+	return m
 }
+
+func (m mention) of(name string) bool { return m.several || hasName(m.text, name) }
