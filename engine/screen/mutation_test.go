@@ -230,9 +230,9 @@ func TestMistakesOfTheCompilerAreCaught(t *testing.T) {
 			oracles[set.Name] = oracle
 		}
 		t.Run(m.name, func(t *testing.T) {
-			var screener difftest.Screener = subject{m.compile(t, set)}
+			var screener difftest.Screener = subject{m.compile(t, set), nil}
 			if m.careless {
-				screener = careless{subject{m.compile(t, set)}}
+				screener = careless{subject{m.compile(t, set), nil}}
 			}
 			h := difftest.NewHarness(set, oracles[set.Name], oracles[set.Name], screener)
 			mix := difftest.NewMix(seed+uint64(i), given)
@@ -285,7 +285,7 @@ func TestAMistakeAboutFixedRulesIsCaught(t *testing.T) {
 				require.NoError(t, err)
 				runs, err := difftest.NewOracle(short)
 				require.NoError(t, err)
-				h := difftest.NewHarness(set, oracle, runs, subject{compileSet(t, set)})
+				h := difftest.NewHarness(set, oracle, runs, subject{compileSet(t, set), nil})
 				require.NotNil(t, firstDifference(t, h), "nothing differs without rule %d", left)
 			}
 		})
