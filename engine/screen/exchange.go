@@ -1,7 +1,9 @@
 package screen
 
 import (
+	"cmp"
 	"encoding/binary"
+	"fmt"
 	"slices"
 	"strconv"
 
@@ -302,8 +304,8 @@ func (x *Exchange) phase(n int, doubt bool) Outcome {
 		x.chance = x.chance || len(x.inputs[i]) > 1
 	}
 	x.ask = x.broken
-	if x.ask == Hit {
-		x.ask = x.unfit(doubt)
+	if x.ask == Hit || x.ask == EarlierPhase && x.run.done == n-1 && !x.run.given {
+		x.ask = cmp.Or(x.unfit(doubt), x.ask)
 	}
 	x.states[n] = screened
 	if doubt {
@@ -399,6 +401,8 @@ func (x *Exchange) Skip(phase int) []int {
 func (x *Exchange) outcome(r Reason, out Outcome) Outcome {
 	x.s.counts[r].Add(1)
 	out.Reason = r
+	// Where Coraza has to run, it runs to the end.
+	x.run.given = x.run.given || r != Hit && r != Executed
 	return out
 }
 
@@ -439,7 +443,10 @@ const describedBytes = 512
 // Describe gives the key of a phase, shortened, for the log line of a result that
 // turned out to differ. It is not made for reading back.
 func (x *Exchange) Describe(phase int) string {
-	if phase < 1 || phase > 4 || x.ends[phase] == 0 {
+	switch {
+	case phase >= 1 && phase <= x.run.done:
+		return "executed, rules " + fmt.Sprint(x.Matched(phase))
+	case phase < 1 || phase > 4 || x.ends[phase] == 0:
 		return "no key"
 	}
 	key := x.key[:x.ends[phase]]

@@ -361,3 +361,27 @@ func (x *Exchange) firedIn(phase int) []Fired {
 	}
 	return x.run.fired[x.run.begin[phase]:end]
 }
+
+// LeaveMatches leaves all phases in which rules match that log or score to Coraza.
+func (x *Exchange) LeaveMatches() { x.run.given = true }
+
+// Settles says whether the rule matches in every exchange that comes to it in the
+// phase, so that it is not among those of Outcome.Fired.
+func (x *Exchange) Settles(phase, id int) bool {
+	return slices.ContainsFunc(x.s.settled[phase], func(s settled) bool { return s.id == id })
+}
+
+// Inputs visits the headers and cookies that have come in so far, and the arguments
+// if asked for.
+func (x *Exchange) Inputs(visit func(variable, key, value string), arguments bool) {
+	for _, e := range x.parser.Elements() {
+		switch e.Kind {
+		case bodies.RequestHeaders, bodies.RequestCookies, bodies.ResponseHeaders:
+			visit(e.Kind.String(), e.Key, e.Value)
+		case bodies.ArgsGet, bodies.ArgsPost:
+			if arguments {
+				visit(e.Kind.String(), e.Key, e.Value)
+			}
+		}
+	}
+}
