@@ -30,7 +30,7 @@ type Engine struct {
 	watcher  Watcher
 	clients  clientFinder
 	geo      func(netip.Addr) Geo // nil: the headers that the policy names
-	sets     []*addressSet
+	sources  []source
 
 	places places
 
@@ -102,12 +102,13 @@ func New(policy Policy, rules fs.FS, opts ...Option) (*Engine, error) {
 		return nil, err
 	}
 	c := compiler{policy: &policy, rules: sharedFS{FS: rules, made: new(operators.Shared)}, uses: familiesOf(all), sets: map[string]*ruleset{}, warn: e.reports.add, watcher: e.watcher}
+	keys := &keyLoader{policy: &policy, files: c.rules, now: e.now()}
 	for i, s := range all {
 		set, err := c.compile(s)
 		if err != nil {
 			return nil, err
 		}
-		tokens, err := c.compileTokens(s)
+		tokens, err := compileTokens(s, keys)
 		if err != nil {
 			return nil, err
 		}
@@ -117,7 +118,7 @@ func New(policy Policy, rules fs.FS, opts ...Option) (*Engine, error) {
 		}
 		e.variants = append(e.variants, variant{settings: s, rules: set, inputs: ruleVariables(s), tokens: tokens, uses: uses, check: checks[i]})
 	}
-	e.sets = sets.all
+	e.sources = sourcesOf(sets.all, keys.all)
 	e.reportCodings(all)
 	if !e.late {
 		e.Warm()
