@@ -13,6 +13,7 @@ import (
 	"github.com/corazawaf/coraza/v3/debuglog"
 	"github.com/corazawaf/coraza/v3/experimental/plugins/plugintypes"
 
+	"tabard/engine/coding"
 	"tabard/engine/operators"
 	"tabard/engine/screen"
 )
@@ -118,6 +119,7 @@ func New(policy Policy, rules fs.FS, opts ...Option) (*Engine, error) {
 		e.variants = append(e.variants, variant{settings: s, rules: set, inputs: ruleVariables(s), tokens: tokens, uses: uses, check: checks[i]})
 	}
 	e.sources = sourcesOf(sets.all, keys.all)
+	e.reportCodings(all)
 	if !e.late {
 		e.Warm()
 	}
@@ -136,6 +138,19 @@ func (e *Engine) loadSets(rules fs.FS) (*setLoader, error) {
 		}
 	}
 	return l, nil
+}
+
+// reportCodings says of each coding that the policy lists and this build refuses
+// that it does, so that nobody looks for the reason in a client.
+func (e *Engine) reportCodings(all []settings) {
+	for _, name := range coding.Refused() {
+		for _, s := range all {
+			if slices.Contains(s.requestBody.Encodings, name) {
+				e.reports.add("request_body.encodings lists " + name + ", which the filter does not take off: such bodies are refused with 415")
+				break
+			}
+		}
+	}
 }
 
 // ruleVariables are the TX variables through which rules/ sees the settings.
