@@ -31,6 +31,34 @@ type addresses struct {
 	updated time.Time
 }
 
+// maxSetBytes bounds a set that is fetched, after it is unpacked: two million
+// addresses are 30 MB, and a bomb must not fill the gigabyte that a virtual
+// machine of Envoy has.
+const maxSetBytes = 64 << 20
+
+// wanted, file, state, update and confirm implement source.
+func (s *addressSet) wanted() Feed {
+	return Feed{s.Name, s.URL, s.Cluster, s.RefreshSeconds, maxSetBytes}
+}
+
+func (s *addressSet) file() string { return s.File }
+
+func (s *addressSet) state() FeedState {
+	state := FeedState{Name: s.Name}
+	if now := s.current.Load(); now != nil {
+		state.Updated, state.Entries, state.BadLines = now.updated, now.Len(), now.report.Bad
+	}
+	return state
+}
+
+func (s *addressSet) confirm(at time.Time) {
+	if now := s.current.Load(); now != nil {
+		confirmed := *now
+		confirmed.updated = at
+		s.current.CompareAndSwap(now, &confirmed)
+	}
+}
+
 // defaultEntryScore is that of a critical rule in CRS.
 const defaultEntryScore = 5
 

@@ -23,9 +23,9 @@ const (
 	// retrySeconds is how soon a fetch that has failed is tried again, unless the
 	// feed is asked more often anyway.
 	retrySeconds = 60
-	// maxFeedBytes bounds a feed after it is unpacked: two million addresses are
-	// 30 MB, and a bomb must not fill the gigabyte that a virtual machine has.
-	maxFeedBytes = 64 << 20
+	// firstRetrySeconds is the same while there is nothing yet: at the start of a
+	// proxy its clusters may not be there, and without keys no token is good.
+	firstRetrySeconds = 5
 )
 
 // feeder is an engine that wants texts from URLs. engine.Engine is one.
@@ -209,7 +209,7 @@ func (f *feed) take(h engine.Headers, body []byte, now time.Time) error {
 	status := h.Get(":status")
 	switch {
 	case status == "200":
-		text, err := unpack(h.Get("content-encoding"), body)
+		text, err := unpack(h.Get("content-encoding"), body, f.MaxBytes)
 		if err != nil {
 			return err
 		}
@@ -238,23 +238,23 @@ func (f *feed) take(h engine.Headers, body []byte, now time.Time) error {
 }
 
 // unpack takes gzip off, the only coding that was asked for.
-func unpack(coding string, body []byte) (string, error) {
-	if coding == "" && len(body) <= maxFeedBytes {
+func unpack(coding string, body []byte, maxBytes int) (string, error) {
+	if coding == "" && len(body) <= maxBytes {
 		return string(body), nil
 	}
 	if coding != "gzip" {
-		return "", errors.New("the answer is longer than 64 MiB or in the coding " + strconv.Quote(coding))
+		return "", errors.New("the answer is longer than " + strconv.Itoa(maxBytes) + " bytes or in the coding " + strconv.Quote(coding))
 	}
 	r, err := gzip.NewReader(bytes.NewReader(body))
 	if err != nil {
 		return "", stepError{"unpacking", err}
 	}
-	text, err := io.ReadAll(io.LimitReader(r, maxFeedBytes+1))
+	text, err := io.ReadAll(io.LimitReader(r, int64(maxBytes)+1))
 	switch {
 	case err != nil:
 		return "", stepError{"unpacking", err}
-	case len(text) > maxFeedBytes:
-		return "", errors.New("the answer is longer than 64 MiB when it is unpacked")
+	case len(text) > maxBytes:
+		return "", errors.New("the answer is longer than " + strconv.Itoa(maxBytes) + " bytes when it is unpacked")
 	}
 	return string(text), nil
 }
@@ -265,7 +265,11 @@ func (f *feed) postpone() {
 	if err != nil {
 		return // the lease will end
 	}
-	state.next = f.plugin.vm.wall().Unix() + min(retrySeconds, int64(f.RefreshSeconds))
+	wait := int64(retrySeconds)
+	if state.version == 0 {
+		wait = firstRetrySeconds
+	}
+	state.next = f.plugin.vm.wall().Unix() + min(wait, int64(f.RefreshSeconds))
 	_ = f.plugin.host.SetShared(f.stateKey(), state.encode(), 0)
 }
 

@@ -113,7 +113,7 @@ func (o serveOptions) proxy(io stdio, logger *log.Logger) (*serve.Proxy, error) 
 	if err != nil {
 		return nil, err
 	}
-	policy, err := loadPolicy(o.policy)
+	policy, err := readPolicy(o.policy)
 	if err != nil {
 		return nil, err
 	}
@@ -122,7 +122,7 @@ func (o serveOptions) proxy(io stdio, logger *log.Logger) (*serve.Proxy, error) 
 		return nil, err
 	}
 	if feeds := e.Feeds(); len(feeds) > 0 {
-		return nil, fmt.Errorf("the address set %q has a url, which only the filter in Envoy fetches: name a file", feeds[0].Name)
+		return nil, fmt.Errorf("the set %q has a url, which only the filter in Envoy fetches: name a file", feeds[0].Name)
 	}
 	return serve.New(serve.Options{
 		Engine: e, Upstream: upstream, Audit: io.out, Log: logger,
