@@ -257,7 +257,7 @@ func differentialSets(t *testing.T) []difftest.Rules {
 	for level := 1; level <= 4; level++ {
 		out = append(out, crsRules(level))
 	}
-	return append(out, ownRules(t), familyRules(), profileRules())
+	return append(out, ownRules(t, "own"), ownRules(t, "acts"), familyRules(), profileRules(), detectingRules())
 }
 
 // profileRules are CRS with the profile for JSON APIs.
@@ -306,15 +306,25 @@ const (
 	tokenRule    = `SecRule TX:` + tokenProblem + ` "@contains alg" "id:100200,phase:1,pass,log,t:none,msg:'%{MATCHED_VAR}',severity:'CRITICAL',setvar:'tx.inbound_anomaly_score_pl1=+%{tx.critical_anomaly_score}'"`
 )
 
+// detectingRules are CRS in detection mode, at a level where much matches.
+func detectingRules() difftest.Rules {
+	r := crsRules(2)
+	r.Name = detecting
+	r.Sources = append(r.Sources, seclang.Source{Name: "mode", Text: "SecRuleEngine DetectionOnly"})
+	return r
+}
+
+const detecting = "detect"
+
 // ownRules are SecLang text of our own, as a user may write it.
-func ownRules(t *testing.T) difftest.Rules {
-	text, err := os.ReadFile("testdata/own.conf")
+func ownRules(t *testing.T, name string) difftest.Rules {
+	text, err := os.ReadFile("testdata/" + name + ".conf")
 	require.NoError(t, err)
 	return difftest.Rules{
-		Name: "own", ResponseTypes: inspectedTypes, Routes: []map[string]string{settingVariables},
-		Files: over{fstest.MapFS{"@own.conf": {Data: text}}, rules.FS()},
+		Name: name, ResponseTypes: inspectedTypes, Routes: []map[string]string{settingVariables},
+		Files: over{fstest.MapFS{"@" + name + ".conf": {Data: text}}, rules.FS()},
 		// base.conf's default actions would be set twice.
-		Sources: []seclang.Source{{Name: "settings", Text: engineSettings}, {Name: "own", Text: "Include @own.conf"}},
+		Sources: []seclang.Source{{Name: "settings", Text: engineSettings}, {Name: name, Text: "Include @" + name + ".conf"}},
 	}
 }
 
@@ -364,7 +374,9 @@ func newHarness(t *testing.T, set difftest.Rules) *difftest.Harness {
 	for _, v := range fixed.Variables {
 		runs.Constants = append(runs.Constants, [2]string{v.Name, v.Value})
 	}
-	return difftest.NewHarness(set, oracle, runs, subject{compileSet(t, set), fixed.Settled})
+	s := compileSet(t, set)
+	s.eager = set.Name == "acts" || set.Name == detecting
+	return difftest.NewHarness(set, oracle, runs, subject{s, fixed.Settled})
 }
 
 // shorten gives the rule set that the engine gives to Coraza.

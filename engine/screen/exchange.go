@@ -333,6 +333,9 @@ func (x *Exchange) phase(n int, doubt bool) Outcome {
 	x.ends[n] = len(x.key)
 	e := x.s.memo.get(x.key)
 	if e == nil {
+		if out, done := x.executeMiss(n); done {
+			return out
+		}
 		return x.outcome(Miss, Outcome{})
 	}
 	return x.outcome(Hit, Outcome{Hit: true, Matched: e.matched, After: e.after})
@@ -351,6 +354,23 @@ func (x *Exchange) weighAll(n int, doubt bool) (out Outcome, done bool) {
 		x.weigh(i, doubt)
 	}
 	return Outcome{}, false
+}
+
+// executeMiss executes a phase whose key is not known, if what comes of it is more
+// than bookkeeping: that is never stored, so that the like would be a miss each
+// time. Of what is harmless Coraza is to say so, and is learnt from (I3).
+func (x *Exchange) executeMiss(n int) (out Outcome, done bool) {
+	x.ask = RuleMatches
+	if !x.executes(n) {
+		return Outcome{}, false
+	}
+	out, why := x.execute(n)
+	tells := func(f Fired) bool { return f.Tells || x.s.telling[f.ID] }
+	if why != Hit || !x.s.eager && out.Stop == nil && !slices.ContainsFunc(out.Fired, tells) {
+		return Outcome{}, false
+	}
+	x.broken, x.ends[n] = EarlierPhase, 0
+	return x.outcome(Executed, out), true
 }
 
 // tryExecute executes a phase that has no key. Where it cannot, the reason is the

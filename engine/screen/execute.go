@@ -62,6 +62,8 @@ type execution struct {
 	hits  []hit
 	// scatter: which of several matches left a capture behind is a matter of chance.
 	scatter bool
+	// captured: a negated link has captured what it does not match.
+	captured bool
 
 	fired []Fired
 	begin [6]int   // by phase: where its rules begin in fired

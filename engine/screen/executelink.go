@@ -22,6 +22,7 @@ func (x *Exchange) executeLink(i int32, r *rule, n int) (count int, several bool
 	if why != Hit {
 		return 0, false, why
 	}
+	run.captured = false
 	for k := range l.step.looks {
 		look := &l.step.looks[k]
 		run.hits = run.hits[:0]
@@ -30,6 +31,9 @@ func (x *Exchange) executeLink(i int32, r *rule, n int) (count int, several bool
 			chance = x.seeFound(i, l, look)
 		} else if chance, why = x.see(l, look, test); why != Hit {
 			return 0, false, why
+		}
+		if run.captured && count+len(run.hits) > 0 {
+			return 0, false, RuleForeign // what was captured when is not followed
 		}
 		if chance && r.ordered(n) {
 			x.chance = true
@@ -69,7 +73,7 @@ func (x *Exchange) takeHit(r *rule, n int, h hit) {
 	if speaks && s.early {
 		t.message, t.data = x.expand(s.msg), x.expand(s.data)
 	}
-	if s.capture {
+	if s.capture && !l.negated {
 		x.capture(l, h.value)
 	}
 	run.last = h
@@ -272,7 +276,8 @@ func (x *Exchange) askNegated(l *link, test func(string) bool, h hit) {
 		return
 	}
 	x.capture(l, h.value)
-	x.run.scatter = true // there may be others
+	x.run.scatter = x.run.scatter || x.run.captured
+	x.run.captured = true
 }
 
 // seeFound adds those of the known matches of a first link that one look has made.

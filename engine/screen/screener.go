@@ -52,6 +52,7 @@ type Screener struct {
 	detects    bool // the engine's mode is DetectionOnly
 	noExecutor bool
 	detail     bool // all that a rule says is kept, for tests
+	eager      bool // what is not in the memo is executed, for tests
 	counts     [reasonCount]atomic.Uint64
 }
 

@@ -162,8 +162,7 @@ func (c *compiler) newStep(r *seclang.Rule, n, phase int, l *link) (s step) {
 
 // capturesKnown says whether it is known what a match of the link captures.
 func (c *compiler) capturesKnown(lang *seclang.Link) bool {
-	// A negated one captures what it does not match, which is left behind.
-	return lang.Operator == nil || !lang.Operator.Negated && c.options.Operators[lang.Operator.Name] == nil
+	return lang.Operator == nil || c.options.Operators[lang.Operator.Name] == nil
 }
 
 // fixedHits are the matches of a link over what is the same in every exchange.
