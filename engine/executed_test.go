@@ -106,7 +106,7 @@ func TestOneExecutedExchangeInNIsJudgedByCorazaAsWell(t *testing.T) {
 
 func TestAnExecutedPhaseThatCorazaContradictsSwitchesTheScreenerOff(t *testing.T) {
 	for name, lie := range map[string]func(x *Exchange){
-		"another rule":    func(x *Exchange) { x.outcomes[2].Fired = x.outcomes[2].Fired[1:] },
+		"another rule": func(x *Exchange) { x.outcomes[2].Fired = x.outcomes[2].Fired[1:] },
 		"another message": func(x *Exchange) {
 			for i := range x.outcomes[2].Fired {
 				if f := &x.outcomes[2].Fired[i]; f.Log {
@@ -114,9 +114,9 @@ func TestAnExecutedPhaseThatCorazaContradictsSwitchesTheScreenerOff(t *testing.T
 				}
 			}
 		},
-		"another score":   func(x *Exchange) { x.scores[2].inbound++ },
-		"no block":        func(x *Exchange) { x.outcomes[2].Stop = nil },
-		"another state":   func(x *Exchange) { x.outcomes[2].After.ForceRequestBody = !x.outcomes[2].After.ForceRequestBody },
+		"another score": func(x *Exchange) { x.scores[2].inbound++ },
+		"no block":      func(x *Exchange) { x.outcomes[2].Stop = nil },
+		"another state": func(x *Exchange) { x.outcomes[2].After.ForceRequestBody = !x.outcomes[2].After.ForceRequestBody },
 	} {
 		t.Run(name, func(t *testing.T) {
 			e := screenedEngine(t, "")

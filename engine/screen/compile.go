@@ -76,7 +76,8 @@ type compiler struct {
 	staleRule      bool            // a message of another rule is read
 	skipAfter      string          // the marker that the walk looks for
 	spot           spot            // where the walk is
-	ownReads       uint16          // see rule
+	captured       captureReads    // see rule
+	inText         bool            // what is compiled is a msg or logdata
 	staticNames    map[string]bool // what staticTX has said
 }
 
@@ -96,10 +97,9 @@ type rule struct {
 	groups             bool // of what matched, the captured groups are enough
 	whole              bool // they are not: a ctl may take targets away
 	// later are the kinds of which links after the first transform values.
-	later  bodies.Set
-	ending ending
-	// ownReads are the captures that the rule itself reads.
-	ownReads uint16
+	later    bodies.Set
+	ending   ending
+	captured captureReads
 }
 
 // Compile builds the screener of a rule set. The error says, with the place, why

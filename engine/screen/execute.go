@@ -271,6 +271,10 @@ func (x *Exchange) executeRule(i int32, r *rule) (matched bool, why Reason) {
 		if l.kind == never {
 			return false, Hit
 		}
+		if run.scatter && r.captured.used != 0 {
+			x.chance = true
+			return false, OrderOfMatches
+		}
 		count, chance, why := x.executeLink(i, r, n)
 		if why != Hit || count == 0 {
 			return false, why
@@ -290,7 +294,7 @@ func (x *Exchange) executeRule(i int32, r *rule) (matched bool, why Reason) {
 // fire notes a rule that has matched.
 func (x *Exchange) fire(r *rule, several bool) {
 	run := &x.run
-	f := Fired{at: r.at, ID: r.id, Phase: r.phase, Severity: r.ending.severity, Tells: r.ending.tells, Log: r.ending.log, Several: several || run.scatter}
+	f := Fired{at: r.at, ID: r.id, Phase: r.phase, Severity: r.ending.severity, Tells: r.ending.tells, Log: r.ending.log, Several: several || run.scatter && r.captured.told != 0}
 	if f.Tells {
 		if r.ending.late {
 			run.said[0].message, run.said[0].data = x.expand(r.ending.msg), x.expand(r.ending.data)

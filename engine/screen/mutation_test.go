@@ -285,7 +285,7 @@ var mistakesOfTheExecutor = []mistake{
 	{name: "nothing is captured", pl: 1, compiled: eachLink(func(l *link) { l.step.capture = false })},
 	{name: "what others read is not captured", set: acts, compiled: eachRule(func(r *rule) {
 		for _, l := range r.links {
-			l.step.capture = l.step.capture && r.ownReads != 0
+			l.step.capture = l.step.capture && r.captured.own != 0
 		}
 	})},
 	{name: "a negated operator captures nothing", set: acts, compiled: eachLink(func(l *link) { l.step.capture = l.step.capture && !l.negated })},

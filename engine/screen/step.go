@@ -124,13 +124,14 @@ func (c *compiler) slotOf(name string) int32 {
 // addSteps compiles what the executor needs for a rule at its place in the walk,
 // where the constants have the values that it sees.
 func (c *compiler) addSteps(r *seclang.Rule, out *rule) {
-	c.rule, c.ownReads = r, 0
+	c.rule, c.captured = r, captureReads{}
 	for n, l := range out.links {
 		c.link = n
 		l.step = c.newStep(r, n, out.phase, l)
 	}
 	out.ending = c.newEnding(r, out)
-	out.ownReads = c.ownReads
+	out.captured = c.captured
+	c.s.staleReads |= c.captured.told | c.captured.used
 }
 
 func (c *compiler) newStep(r *seclang.Rule, n, phase int, l *link) (s step) {
@@ -348,6 +349,8 @@ func (c *compiler) removed(ctl *seclang.Ctl, family string) (ids []int) {
 }
 
 func (c *compiler) texts(lang *seclang.Link, t *texts) bool {
+	c.inText = true
+	defer func() { c.inText = false }()
 	msg, ok1 := c.text(lang.Msg)
 	data, ok2 := c.text(lang.LogData)
 	t.msg, t.data = msg, data
@@ -422,12 +425,19 @@ func partRequest(p *part, variable string) (ok bool) {
 // the same rule, or what another may have left.
 func (c *compiler) readCapture(name string) {
 	bit := uint16(1) << (name[0] - '0')
-	if c.fresh(name) {
-		c.ownReads |= bit
-	} else {
-		c.s.staleReads |= bit
+	switch {
+	case c.fresh(name):
+		c.captured.own |= bit
+	case c.inText:
+		c.captured.told |= bit
+	default:
+		c.captured.used |= bit
 	}
 }
+
+// captureReads are the captures, by bit, that a rule reads: its own, and those that
+// others may have left, told by its texts or used for more.
+type captureReads struct{ own, told, used uint16 }
 
 func (c *compiler) newEnding(r *seclang.Rule, out *rule) ending {
 	e := ending{
@@ -552,7 +562,7 @@ func (c *compiler) keepScores(phase int) {
 func (c *compiler) finishSteps() {
 	for _, r := range c.s.rules {
 		for _, l := range r.links {
-			l.step.capture = l.capture && (r.ownReads|c.s.staleReads) != 0
+			l.step.capture = l.capture && (r.captured.own|c.s.staleReads) != 0
 			for n := range l.step.looks {
 				c.resolve(&l.step.looks[n])
 			}
