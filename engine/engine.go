@@ -29,7 +29,10 @@ type Engine struct {
 	watcher  Watcher
 	clients  clientFinder
 	geo      func(netip.Addr) Geo // nil: the headers that the policy names
-	sets     []*addressSet
+	// listDatabase reads sets in the format mmdb; nil refuses them.
+	listDatabase func(data string) (string, error)
+	firstText    func(Feed) (text string, at time.Time, err error) // nil: none
+	sets         []*addressSet
 
 	places places
 
@@ -96,6 +99,9 @@ func New(policy Policy, rules fs.FS, opts ...Option) (*Engine, error) {
 		return nil, err
 	}
 	all := policy.variants()
+	if err := e.checkPlaces(all); err != nil {
+		return nil, err
+	}
 	sets, err := e.loadSets(rules)
 	if err != nil {
 		return nil, err
@@ -126,6 +132,7 @@ func New(policy Policy, rules fs.FS, opts ...Option) (*Engine, error) {
 // loadSets makes the sets of ip_sets and reports the lines that they leave out.
 func (e *Engine) loadSets(rules fs.FS) (*setLoader, error) {
 	l := newSetLoader(&e.policy, rules, e.now())
+	l.listDatabase, l.firstText = e.listDatabase, e.firstText
 	if err := l.named(); err != nil {
 		return nil, err
 	}

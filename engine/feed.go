@@ -4,6 +4,8 @@ import (
 	"errors"
 	"strconv"
 	"time"
+
+	"tabard/engine/coding"
 )
 
 // Feed is a text that the engine wants from a URL. It opens no socket itself:
@@ -17,6 +19,51 @@ type Feed struct {
 	Cluster string
 	// RefreshSeconds is how often to ask.
 	RefreshSeconds int
+	// Begun says that there is a text already: one that has been taken, or what
+	// the policy itself gives it to begin with.
+	Begun bool
+}
+
+// WithFeeds has New ask for the text that a set with a URL begins with, in place
+// of what the policy itself gives it; "" is for none. It is checked like one for
+// TakeFeed. An error, of first or of the check, is New's.
+func WithFeeds(first func(Feed) (text string, at time.Time, err error)) Option {
+	return func(e *Engine) { e.firstText = first }
+}
+
+const (
+	// MaxFeedBytes bounds a feed after it is unpacked: two million addresses are
+	// 30 MB, and a bomb must not fill the gigabyte that a virtual machine has.
+	MaxFeedBytes = 64 << 20
+	// FeedTimeoutMS is how long an answer may take: a feed of 15 MB comes in a
+	// second or two, and a slow one has an hour's time to come at all.
+	FeedTimeoutMS = 30_000
+	// FeedRetrySeconds is how soon a fetch that has failed is tried again, unless
+	// the feed is asked more often anyway.
+	FeedRetrySeconds = 60
+)
+
+// UnpackFeed takes gzip off an answer, the only Content-Encoding that is asked for,
+// and refuses one that is longer than MaxFeedBytes.
+func UnpackFeed(contentEncoding string, body []byte) (string, error) {
+	name, err := coding.Coding(contentEncoding)
+	switch {
+	case err != nil || name != "" && name != "gzip":
+		return "", errors.New("the answer is in the coding " + strconv.Quote(contentEncoding) + ", and only gzip was asked for")
+	case name == "gzip":
+		if body, err = coding.Decode(name, body, MaxFeedBytes); err != nil {
+			return "", errors.New("unpacking: " + err.Error())
+		}
+	}
+	if len(body) > MaxFeedBytes {
+		return "", errors.New("the answer is longer than 64 MiB when it is unpacked")
+	}
+	return string(body), nil
+}
+
+// feed is what a runner needs to know of a set with a URL.
+func (s *addressSet) feed() Feed {
+	return Feed{s.Name, s.URL, s.Cluster, s.RefreshSeconds, s.current.Load() != nil}
 }
 
 // FeedState says how old a feed is.
@@ -34,7 +81,7 @@ func (e *Engine) Feeds() []Feed {
 	var out []Feed
 	for _, s := range e.sets {
 		if s.URL != "" {
-			out = append(out, Feed{s.Name, s.URL, s.Cluster, s.RefreshSeconds})
+			out = append(out, s.feed())
 		}
 	}
 	return out
@@ -58,11 +105,12 @@ func (e *Engine) FeedStates() []FeedState {
 }
 
 // Files returns the names of the files below the rules that sets of addresses
-// are read from, each with the name of its set.
+// are read from, each with the name of its set. A set with a URL is none of them:
+// its file is only what it begins with.
 func (e *Engine) Files() map[string]string {
 	out := map[string]string{}
 	for _, s := range e.sets {
-		if s.File != "" {
+		if s.File != "" && s.URL == "" {
 			out[s.Name] = s.File
 		}
 	}

@@ -26,6 +26,9 @@ func wasmJudges(ctx context.Context, file string, p loadedPolicy) ([]replay.Judg
 	if os.Getenv(rulesVariable) != "" {
 		return nil, nil, errors.New(rulesVariable + " does not reach the module, which knows its built-in rules only: unset it or use --engine native")
 	}
+	if p.hasFeeds() {
+		return nil, nil, errFeedsInModule
+	}
 	module, err := compileModule(ctx, file)
 	if err != nil {
 		return nil, nil, err
@@ -44,6 +47,9 @@ func wasmJudges(ctx context.Context, file string, p loadedPolicy) ([]replay.Judg
 	}
 	return judges, closeAll, nil
 }
+
+// errFeedsInModule is for a policy whose sets would be empty.
+var errFeedsInModule = errors.New("the policy has address sets at URLs, which the module fetches in Envoy only: use the native engine")
 
 // compileModule compiles the module of that file; empty for the one beside this
 // program.
