@@ -32,6 +32,34 @@ type addresses struct {
 	updated time.Time
 }
 
+// maxSetBytes bounds a set that is fetched, after it is unpacked: two million
+// addresses are 30 MB, and a bomb must not fill the gigabyte that a virtual
+// machine of Envoy has.
+const maxSetBytes = 64 << 20
+
+// wanted, file, state, update and confirm implement source.
+func (s *addressSet) wanted() Feed {
+	return Feed{s.Name, s.URL, s.Cluster, s.RefreshSeconds, maxSetBytes, s.current.Load() != nil}
+}
+
+func (s *addressSet) file() string { return s.File }
+
+func (s *addressSet) state() FeedState {
+	state := FeedState{Name: s.Name}
+	if now := s.current.Load(); now != nil {
+		state.Updated, state.Entries, state.BadLines = now.updated, now.Len(), now.report.Bad
+	}
+	return state
+}
+
+func (s *addressSet) confirm(at time.Time) {
+	if now := s.current.Load(); now != nil {
+		confirmed := *now
+		confirmed.updated = at
+		s.current.CompareAndSwap(now, &confirmed)
+	}
+}
+
 // defaultEntryScore is that of a critical rule in CRS.
 const defaultEntryScore = 5
 
@@ -111,8 +139,6 @@ type setLoader struct {
 	all    []*addressSet
 	// listDatabase is Engine.listDatabase.
 	listDatabase func(data string) (string, error)
-	// firstText is Engine.firstText.
-	firstText func(Feed) (text string, at time.Time, err error)
 }
 
 func newSetLoader(policy *Policy, files fs.FS, now time.Time) *setLoader {
@@ -129,8 +155,8 @@ func (l *setLoader) named() error {
 	return nil
 }
 
-// load gives a set its first content: what the policy says, its file or, of a set
-// with a URL, what the runner has of it. Without any of them it has nothing yet.
+// load gives a set its first content: what the policy says, or its file. A set
+// with a URL begins without, and has nothing yet.
 func (l *setLoader) load(s *addressSet, path string) error {
 	s.RefreshSeconds = or(s.RefreshSeconds, defaultRefreshSeconds)
 	s.listDatabase = l.listDatabase
@@ -139,18 +165,6 @@ func (l *setLoader) load(s *addressSet, path string) error {
 		return l.policy.errorAt(path+".format", path+".format mmdb is read by the native program only",
 			"in Envoy, have its filter envoy.filters.http.geoip set geo.anonymous_header, and use block_anonymous")
 	}
-	if err := l.begin(s, path); err != nil || s.URL == "" || l.firstText == nil {
-		return err
-	}
-	text, at, err := l.firstText(s.feed())
-	if err != nil || text == "" {
-		return err
-	}
-	return s.update(text, at, l.now)
-}
-
-// begin loads what the policy itself has of a set.
-func (l *setLoader) begin(s *addressSet, path string) error {
 	switch {
 	case s.File != "":
 		return l.loadFile(s, path+".file")

@@ -3,8 +3,10 @@ package engine
 import (
 	"crypto/ed25519"
 	"encoding/base64"
+	"net/netip"
 	"net/url"
 	"strconv"
+	"strings"
 
 	"tabard/engine/ipset"
 	"tabard/engine/seclang"
@@ -61,6 +63,7 @@ func (p *Policy) addressChecks() check {
 	for i, s := range p.IPSets {
 		path := at("ip_sets", i)
 		f.add(!isToken(s.Name), path+".name", "must be a name of letters, digits, '-', '_' and '.'", "")
+		f.add(s.Name == keySetName || strings.HasPrefix(s.Name, keySetName+"."), path+".name", "is what key sets are called in metrics: "+strconv.Quote(s.Name), "choose another one")
 		f.add(contains(seen, s.Name), path+".name", "is used twice: "+strconv.Quote(s.Name), "")
 		seen = append(seen, s.Name)
 		f.content(path, s)
@@ -101,13 +104,38 @@ func (f *firstBad) source(path string, s IPSet) {
 		f.add(s.RefreshSeconds != 0, path+".refresh_seconds", "is for url", "")
 		return
 	}
-	u, err := url.Parse(s.URL)
-	good := err == nil && (u.Scheme == "https" || u.Scheme == "http") && u.Host != "" && u.User == nil && u.Fragment == ""
-	f.add(!good, path+".url", "must be an http or https URL with a host, without a password: "+strconv.Quote(s.URL), "")
-	f.add(s.RefreshSeconds != 0 && (s.RefreshSeconds < minRefreshSeconds || s.RefreshSeconds > maxRefreshSeconds), path+".refresh_seconds",
-		"must be between "+strconv.Itoa(minRefreshSeconds)+" and "+strconv.Itoa(maxRefreshSeconds), "")
+	f.fetched(path, s.URL, s.RefreshSeconds)
 	key, err := base64.StdEncoding.DecodeString(s.PublicKey)
 	f.add(s.PublicKey != "" && (err != nil || len(key) != ed25519.PublicKeySize), path+".public_key", "must be 32 bytes in Base64", "an Ed25519 key in PEM has them at its end")
+}
+
+// fetched checks where a text is fetched from, and how often.
+func (f *firstBad) fetched(path, address string, refreshSeconds int) {
+	u, err := url.Parse(address)
+	good := err == nil && (u.Scheme == "https" || u.Scheme == "http") && u.Host != "" && u.User == nil && u.Fragment == ""
+	f.add(!good, path+".url", "must be an http or https URL with a host, without a password: "+strconv.Quote(address), "")
+	f.add(refreshSeconds != 0 && (refreshSeconds < minRefreshSeconds || refreshSeconds > maxRefreshSeconds), path+".refresh_seconds",
+		"must be between "+strconv.Itoa(minRefreshSeconds)+" and "+strconv.Itoa(maxRefreshSeconds), "")
+}
+
+// keysFromCheck checks where keys are fetched from. Over plain HTTP anybody on the
+// way could give keys of his own.
+func keysFromCheck(path string, k KeysFrom) check {
+	var f firstBad
+	if k.URL == "" {
+		f.add(k != KeysFrom{}, path, "needs a url", "such as https://id.example/.well-known/jwks.json")
+		return f.check
+	}
+	f.fetched(path, k.URL, k.RefreshSeconds)
+	u, err := url.Parse(k.URL)
+	f.add(err == nil && u.Scheme == "http" && k.Cluster == "" && !isLoopback(u.Hostname()), path+".url",
+		"must be https: "+strconv.Quote(k.URL), "http is for a cluster of Envoy and for 127.0.0.1")
+	return f.check
+}
+
+func isLoopback(host string) bool {
+	a, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && a.IsLoopback()
 }
 
 // uses finds sets that are not there.

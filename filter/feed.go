@@ -195,7 +195,7 @@ func (f *feed) take(h engine.Headers, body []byte, now time.Time) error {
 	status := h.Get(":status")
 	switch {
 	case status == "200":
-		text, err := engine.UnpackFeed(h.Get("content-encoding"), body)
+		text, err := engine.UnpackFeed(h.Get("content-encoding"), body, f.MaxBytes)
 		if err != nil {
 			return err
 		}
@@ -229,7 +229,11 @@ func (f *feed) postpone() {
 	if err != nil {
 		return // the lease will end
 	}
-	state.next = f.plugin.vm.wall().Unix() + min(engine.FeedRetrySeconds, int64(f.RefreshSeconds))
+	wait := int64(engine.FeedRetrySeconds)
+	if state.version == 0 {
+		wait = engine.FeedFirstRetrySeconds
+	}
+	state.next = f.plugin.vm.wall().Unix() + min(wait, int64(f.RefreshSeconds))
 	_ = f.plugin.host.SetShared(f.stateKey(), state.encode(), 0)
 }
 

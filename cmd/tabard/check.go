@@ -166,7 +166,7 @@ func confFiles(root string) ([]string, error) {
 
 // checkPolicy checks a policy and the rules of all its routes.
 func (o checkOptions) checkPolicy(file string) ([]report.Finding, error) {
-	p, err := loadPolicy(file)
+	p, err := readPolicy(file)
 	if err != nil {
 		return asFinding(err)
 	}

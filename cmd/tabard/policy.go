@@ -33,11 +33,21 @@ type loadedPolicy struct {
 	folders folders
 }
 
-// loadPolicy reads a policy file. Its directives and address sets are looked
+// loadPolicy reads a policy file for a command that fetches nothing, and refuses
+// one whose keys would be unknown.
+func loadPolicy(file string, more ...fs.FS) (loadedPolicy, error) {
+	p, err := readPolicy(file, more...)
+	if err == nil && os.Getenv(feedsVariable) == "" { // keptFeed looks there
+		err = p.policy.Offline()
+	}
+	return p, err
+}
+
+// readPolicy reads a policy file. Its directives and address sets are looked
 // for beside it, then below TABARD_RULES, then among the built-in rules.
 // Without a file it is the built-in default. What stands in more goes before all
 // of them.
-func loadPolicy(file string, more ...fs.FS) (loadedPolicy, error) {
+func readPolicy(file string, more ...fs.FS) (loadedPolicy, error) {
 	p := loadedPolicy{name: "built-in (CRS at paranoia level 1, blocking)", text: []byte("profile: api\n"), policy: engine.Policy{Profile: engine.ProfileAPI}}
 	if file != "" {
 		text, err := os.ReadFile(file)

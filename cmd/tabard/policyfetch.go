@@ -26,7 +26,7 @@ func runPolicyFetch(args []string, io stdio) (int, error) {
 	case *folder == "":
 		return exitFail, errors.New("--out is missing: name a folder for the texts, or set " + feedsVariable)
 	}
-	policy, err := loadPolicy(files[0])
+	policy, err := readPolicy(files[0])
 	if err != nil {
 		return exitFail, err
 	}

@@ -122,7 +122,7 @@ func (o serveOptions) proxy(io stdio, logger *log.Logger) (*serve.Proxy, *feeds.
 	if err != nil {
 		return nil, nil, err
 	}
-	policy, err := loadPolicy(o.policy)
+	policy, err := readPolicy(o.policy)
 	if err != nil {
 		return nil, nil, err
 	}

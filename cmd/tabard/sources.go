@@ -147,7 +147,7 @@ func keptFeed(f engine.Feed) (text string, at time.Time, err error) {
 	case text != "" || f.Begun:
 		return text, at, nil
 	}
-	return "", at, fmt.Errorf("the address set %q is at a URL, which this command does not ask, so that it says the same tomorrow: "+
+	return "", at, fmt.Errorf("the set %q is at a URL, which this command does not ask, so that it says the same tomorrow: "+
 		"run tabard policy fetch --out DIR POLICY once and set %s=DIR (it is %s), or give the set a file to begin with",
 		f.Name, feedsVariable, cmp.Or(folder, "not set"))
 }

@@ -208,8 +208,8 @@ func (b *testBench) start(ctx context.Context, key string, p loadedPolicy) (ftw.
 	case "envoy":
 		return b.envoySite(p), nil
 	}
-	if p.hasFeeds() {
-		return nil, errFeedsInModule
+	if err := p.feedsInModule(); err != nil {
+		return nil, err
 	}
 	if b.module == nil {
 		var err error

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -26,8 +27,8 @@ func wasmJudges(ctx context.Context, file string, p loadedPolicy) ([]replay.Judg
 	if os.Getenv(rulesVariable) != "" {
 		return nil, nil, errors.New(rulesVariable + " does not reach the module, which knows its built-in rules only: unset it or use --engine native")
 	}
-	if p.hasFeeds() {
-		return nil, nil, errFeedsInModule
+	if err := cmp.Or(p.policy.Offline(), p.feedsInModule()); err != nil {
+		return nil, nil, err
 	}
 	module, err := compileModule(ctx, file)
 	if err != nil {
@@ -48,8 +49,13 @@ func wasmJudges(ctx context.Context, file string, p loadedPolicy) ([]replay.Judg
 	return judges, closeAll, nil
 }
 
-// errFeedsInModule is for a policy whose sets would be empty.
-var errFeedsInModule = errors.New("the policy has address sets at URLs, which the module fetches in Envoy only: use the native engine")
+// feedsInModule refuses a policy whose sets would be empty.
+func (p loadedPolicy) feedsInModule() error {
+	if p.hasFeeds() {
+		return errors.New("the policy has address sets at URLs, which the module fetches in Envoy only: use the native engine")
+	}
+	return nil
+}
 
 // compileModule compiles the module of that file; empty for the one beside this
 // program.

@@ -156,8 +156,9 @@ func TestCommandNeverLinksProxyWasm(t *testing.T) {
 }
 
 // tagged are the packages with a choice that no file name can say: they follow
-// Coraza's own build tags, or load atomically where there are threads.
-var tagged = []string{"engine/operators", "engine/screen/bodies", "engine/screen/dfa"}
+// Coraza's own build tags (the reduced build has no brotli), or load atomically
+// where there are threads.
+var tagged = []string{"engine/coding", "engine/operators", "engine/screen/bodies", "engine/screen/dfa"}
 
 // The file suffix is the build constraint: nothing hides behind a comment.
 func TestOnlyTheFilterIsBuiltForWasm(t *testing.T) {

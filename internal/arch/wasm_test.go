@@ -32,6 +32,7 @@ var unwanted = map[string]string{
 	"github.com/tetratelabs/wazero":   "it is for tests",
 	"github.com/valllabh/ocsf-schema": "it comes with Coraza's OCSF audit log; build with the tag tinygo",
 	"golang.org/x/text":               "it comes with jsonschema",
+	"github.com/andybalholm/brotli":   "the filter refuses br: see RATIONALE.md",
 	"crypto/tls":                      "build with the overlay of tools/overlay",
 	"crypto/ecdsa":                    "engine/jwt verifies with less code: see RATIONALE.md",
 	"crypto/rsa":                      "engine/jwt verifies with less code: see RATIONALE.md",

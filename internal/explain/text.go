@@ -119,7 +119,25 @@ func (x Explanation) Rule(s trace.Step) []string {
 		}
 		lines = append(lines, link(l)...)
 	}
+	if data := x.data(s.Rule.ID); data != "" {
+		lines = append(lines, "    says: "+printable(data, around(len(data), trace.Span{})).text)
+	}
 	return lines
+}
+
+// restated is how the logdata of CRS's rules begins that only repeats which part
+// of what matched.
+const restated = "Matched Data: "
+
+// data is what the rule's logdata tells that the matches do not show, such as why
+// a body could not be parsed.
+func (x Explanation) data(id int) string {
+	for _, m := range x.Verdict.Matches {
+		if m.ID == id && !strings.HasPrefix(m.Data, restated) {
+			return m.Data
+		}
+	}
+	return ""
 }
 
 // title is a rule in a line.

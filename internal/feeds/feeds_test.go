@@ -142,8 +142,8 @@ func TestTheLastGoodTextStays(t *testing.T) {
 		"no signature":                 {says(200, "192.0.2.9\n"), "the text has no signature"},
 		"another coding":               {says(200, "192.0.2.9", "Content-Encoding", "br"), `in the coding "br"`},
 		"broken gzip":                  {says(200, "192.0.2.9", "Content-Encoding", "gzip"), "unpacking: the body is not in its coding"},
-		"a bomb":                       {says(200, zipped(strings.Repeat("192.0.2.9\n", 7<<20)), "Content-Encoding", "gzip"), "longer than 64 MiB"},
-		"a long answer":                {says(200, strings.Repeat("192.0.2.9\n", 7<<20)), "longer than 64 MiB"},
+		"a bomb":                       {says(200, zipped(strings.Repeat("192.0.2.9\n", 7<<20)), "Content-Encoding", "gzip"), "longer than 67108864 bytes when it is unpacked"},
+		"a long answer":                {says(200, strings.Repeat("192.0.2.9\n", 7<<20)), "longer than 67108864 bytes when it is unpacked"},
 		"an answer that breaks off":    {says(200, "192.0.2.9\n", "Content-Length", "999"), "unexpected EOF"},
 		"a way that leads in a circle": {says(302, "", "Location", "/"), "more than 5 redirects"},
 	} {
@@ -189,22 +189,24 @@ func TestTriesBecomeRarerAndSpread(t *testing.T) {
 	for _, row := range []struct {
 		name     string
 		refresh  time.Duration
+		begun    bool
 		failures int
 		err      error
 		random   float64
 		want     time.Duration
 	}{
-		{"after a good answer, the whole time", refresh, 0, nil, 0, refresh},
-		{"or up to a tenth sooner", refresh, 0, nil, 1, 54 * time.Minute},
-		{"after a bad one, a minute", refresh, 1, failed, 0, time.Minute},
-		{"or half of it", refresh, 1, failed, 1, 30 * time.Second},
-		{"then twice as long", refresh, 3, failed, 0, 4 * time.Minute},
-		{"but not longer than between good ones", refresh, 99, failed, 0, refresh},
-		{"a feed that is asked often is tried as often", 10 * time.Second, 2, failed, 0, 10 * time.Second},
-		{"a server that names a time is believed", refresh, 1, retryError{"429", 2 * time.Hour}, 1, 2 * time.Hour},
-		{"for a day", refresh, 1, retryError{"429", 99 * time.Hour}, 0, 24 * time.Hour},
+		{"after a good answer, the whole time", refresh, true, 0, nil, 0, refresh},
+		{"or up to a tenth sooner", refresh, true, 0, nil, 1, 54 * time.Minute},
+		{"after a bad one, a minute", refresh, true, 1, failed, 0, time.Minute},
+		{"or half of it", refresh, true, 1, failed, 1, 30 * time.Second},
+		{"then twice as long", refresh, true, 3, failed, 0, 4 * time.Minute},
+		{"but not longer than between good ones", refresh, true, 99, failed, 0, refresh},
+		{"a feed that is asked often is tried as often", 10 * time.Second, true, 2, failed, 0, 10 * time.Second},
+		{"one that has nothing yet is tried sooner", refresh, false, 1, failed, 0, 5 * time.Second},
+		{"a server that names a time is believed", refresh, true, 1, retryError{"429", 2 * time.Hour}, 1, 2 * time.Hour},
+		{"for a day", refresh, true, 1, retryError{"429", 99 * time.Hour}, 0, 24 * time.Hour},
 	} {
-		require.Equal(t, row.want, pause(row.refresh, row.failures, row.err, row.random), row.name)
+		require.Equal(t, row.want, pause(row.refresh, row.begun, row.failures, row.err, row.random), row.name)
 	}
 	now := time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
 	for value, want := range map[string]time.Duration{

@@ -99,7 +99,8 @@ func (r *Refresher) Start(ctx context.Context) {
 
 // follow asks a URL again and again. asked is called after each time.
 func (r *Refresher) follow(ctx context.Context, s *Source, asked func()) {
-	for failures := 0; ; {
+	failures, begun := 0, s.Feed.Begun
+	for {
 		err := s.Refresh(ctx, r.options.Engine)
 		switch {
 		case ctx.Err() != nil:
@@ -109,14 +110,14 @@ func (r *Refresher) follow(ctx context.Context, s *Source, asked func()) {
 			failures++
 			r.counts.failed(r.options.Log, s.Feed.Name, err)
 		default:
-			failures = 0
+			failures, begun = 0, true
 			r.counts.good.Add(1)
 		}
 		asked()
 		select {
 		case <-ctx.Done():
 			return
-		case <-time.After(pause(time.Duration(s.Feed.RefreshSeconds)*time.Second, failures, err, rand.Float64())):
+		case <-time.After(pause(time.Duration(s.Feed.RefreshSeconds)*time.Second, begun, failures, err, rand.Float64())):
 		}
 	}
 }

@@ -79,11 +79,11 @@ func (s *Source) Refresh(ctx context.Context, e Engine) error {
 	case r.StatusCode != http.StatusOK:
 		return retryError{strconv.Itoa(r.StatusCode), retryAfter(r.Header.Get("Retry-After"), now)}
 	}
-	body, err := io.ReadAll(io.LimitReader(r.Body, engine.MaxFeedBytes+1))
+	body, err := io.ReadAll(io.LimitReader(r.Body, int64(s.Feed.MaxBytes)+1))
 	if err != nil {
 		return err
 	}
-	text, err := engine.UnpackFeed(r.Header.Get("Content-Encoding"), body)
+	text, err := engine.UnpackFeed(r.Header.Get("Content-Encoding"), body, s.Feed.MaxBytes)
 	if err != nil {
 		return err
 	}
@@ -127,15 +127,19 @@ func retryAfter(value string, now time.Time) time.Duration {
 // ever because of one mistake in a header.
 const maxRetryAfter = 24 * time.Hour
 
-// pause is how long until a source is asked again. random is from 0 to 1, and
+// pause is how long until a source is asked again, which has a text or, if begun is
+// false, nothing yet. random is from 0 to 1, and
 // keeps many instances that have begun together from asking together: it takes up
 // to a tenth off the time between fetches, and up to half off that between tries.
 // Tries become rarer, by twice each, until they are as rare as fetches.
-func pause(refresh time.Duration, failures int, err error, random float64) time.Duration {
+func pause(refresh time.Duration, begun bool, failures int, err error, random float64) time.Duration {
 	if failures == 0 {
 		return time.Duration(float64(refresh) * (1 - random/10))
 	}
 	wait := min(refresh, engine.FeedRetrySeconds*time.Second)
+	if !begun {
+		wait = min(refresh, engine.FeedFirstRetrySeconds*time.Second)
+	}
 	for range failures - 1 {
 		wait = min(2*wait, refresh)
 	}
