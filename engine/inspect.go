@@ -110,8 +110,8 @@ func (x *Exchange) screened(out screen.Outcome) bool {
 	x.classify(out)
 	if out.Hit && x.tx == nil {
 		x.left = out.After
-		// Coraza judges a sample as well, from phase 1 on. The dice are thrown
-		// once: with one throw a phase four times as many would be judged.
+		// Shadow sampling: Coraza runs as well. An exchange is drawn or not in its
+		// first phase, or each phase of it would be another draw.
 		x.shadow = x.shadow || x.phase == 1 && x.engine.sampled()
 	}
 	return out.Hit && x.tx == nil && !x.shadow
