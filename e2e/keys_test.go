@@ -55,7 +55,7 @@ func TestKeysAreFetchedByOneAndKnownToAll(t *testing.T) {
 	wait("a text that is no key set is asked for", asked)
 	require.True(t, always(oldToken, 401)(), "before the first good answer no token is good")
 	require.Equal(t, 200, status("/anything/open", oldToken), "where the policy says so, it is")
-	require.Contains(t, p.Log(), "the feed jwks is not updated and stays what it was: http://id.example/jwks: not one JSON object")
+	require.Contains(t, p.Log(), "the feed jwks is not updated and stays what it was: http://id.example/jwks: line 1, column 1: not a JSON text")
 	require.Contains(t, p.Log(), "Token refused: the keys of this route have not been fetched yet")
 
 	server.set(jwttest.KeySet(oldKey), false)
