@@ -202,9 +202,10 @@ type Body struct {
 	LimitBytes int `yaml:"limit_bytes"`
 	// OverLimit says what happens to a longer one; reject when empty.
 	OverLimit OverLimit `yaml:"over_limit"`
-	// Encodings lists the content codings (gzip, deflate) that are taken off a
-	// body before it is inspected; limit_bytes holds for what comes out. When empty,
-	// CRS refuses every Content-Encoding.
+	// Encodings lists the content codings (gzip, deflate, br) that are taken off a
+	// body before it is inspected; limit_bytes holds for what comes out. In Envoy the
+	// filter does not take br off and refuses it with 415, as it does what is not in
+	// the list. When empty, CRS refuses every Content-Encoding.
 	Encodings []string `yaml:"encodings"`
 	// Nested decodes JSON inside of query, cookie, form and JSON values, and
 	// attributes of XML, and inspects what is in them; true when not set.
