@@ -30,7 +30,10 @@ type Engine struct {
 	watcher  Watcher
 	clients  clientFinder
 	geo      func(netip.Addr) Geo // nil: the headers that the policy names
-	sources  []source
+	// listDatabase reads sets in the format mmdb; nil refuses them.
+	listDatabase func(data string) (string, error)
+	firstText    func(Feed) (text string, at time.Time, err error) // nil: none
+	sources      []source
 
 	places places
 
@@ -97,6 +100,9 @@ func New(policy Policy, rules fs.FS, opts ...Option) (*Engine, error) {
 		return nil, err
 	}
 	all := policy.variants()
+	if err := e.checkPlaces(all); err != nil {
+		return nil, err
+	}
 	sets, err := e.loadSets(rules)
 	if err != nil {
 		return nil, err
@@ -119,6 +125,9 @@ func New(policy Policy, rules fs.FS, opts ...Option) (*Engine, error) {
 		e.variants = append(e.variants, variant{settings: s, rules: set, inputs: ruleVariables(s), tokens: tokens, uses: uses, check: checks[i]})
 	}
 	e.sources = sourcesOf(sets.all, keys.all)
+	if err := e.beginFeeds(); err != nil {
+		return nil, err
+	}
 	e.reportCodings(all)
 	if !e.late {
 		e.Warm()
@@ -129,6 +138,7 @@ func New(policy Policy, rules fs.FS, opts ...Option) (*Engine, error) {
 // loadSets makes the sets of ip_sets and reports the lines that they leave out.
 func (e *Engine) loadSets(rules fs.FS) (*setLoader, error) {
 	l := newSetLoader(&e.policy, rules, e.now())
+	l.listDatabase = e.listDatabase
 	if err := l.named(); err != nil {
 		return nil, err
 	}
@@ -181,6 +191,9 @@ type Conn struct {
 	// ProxyRoute is the name of the proxy's own route; rules read it as
 	// TX:tabard_proxy_route.
 	ProxyRoute string
+	// Started is when the exchange began, where the runner knows; zero is now,
+	// by the engine's clock.
+	Started time.Time
 }
 
 // Headers are field lines in the order and spelling they were received in.
@@ -225,7 +238,10 @@ type Request struct {
 // Begin starts an exchange. The Exchange is for one goroutine; End must be
 // called once.
 func (e *Engine) Begin(c Conn) *Exchange {
-	x := &Exchange{engine: e, conn: c, variant: &e.variants[0], started: e.now()}
+	if c.Started.IsZero() {
+		c.Started = e.now()
+	}
+	x := &Exchange{engine: e, conn: c, variant: &e.variants[0]}
 	x.verdict.Action = Pass
 	x.verdict.TransactionID = c.ID
 	if !isTransactionID(c.ID) {
@@ -239,7 +255,17 @@ func (e *Engine) Begin(c Conn) *Exchange {
 const maxTransactionIDBytes = 128
 
 func isTransactionID(id string) bool {
-	return len(id) <= maxTransactionIDBytes && isToken(strings.ReplaceAll(id, ":", ""))
+	if len(id) > maxTransactionIDBytes {
+		return false
+	}
+	letters := false
+	for i := range len(id) {
+		if id[i] != ':' && !isTokenByte(id[i]) {
+			return false
+		}
+		letters = letters || id[i] != ':'
+	}
+	return letters
 }
 
 // route finds the variant for a request. ambiguous says that the path as sent

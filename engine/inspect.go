@@ -119,8 +119,9 @@ func (x *Exchange) screened(out screen.Outcome) bool {
 		return false
 	}
 	x.left = out.After
-	// Shadow sampling: from here on Coraza runs as well.
-	x.shadow = x.shadow || x.engine.sampled()
+	// Shadow sampling: Coraza runs as well. An exchange is drawn or not in its
+	// first phase, or each phase of it would be another draw.
+	x.shadow = x.shadow || x.phase == 1 && x.engine.sampled()
 	if out.Executed && !x.shadow {
 		x.afterExecuted(out)
 	}
