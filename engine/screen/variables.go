@@ -204,7 +204,7 @@ type submatcher interface {
 
 // maxCapturers bounds the expressions that are kept compiled for their groups: the
 // largest of CRS take 100 KB and more, and Coraza holds them all once already.
-const maxCapturers = 48
+const maxCapturers = 16
 
 // capturers holds compiled expressions by the argument of their @rx. It is safe
 // for concurrent use.

@@ -328,7 +328,7 @@ func (r *Result) said() map[string]string {
 	out := map[string]string{}
 	for phase := range r.Phases {
 		for _, l := range r.Phases[phase].Logged {
-			out[fmt.Sprint("rule ", l.ID)] += fmt.Sprint(l.Values, l.Messages, l.Shown)
+			out[fmt.Sprint("rule ", l.ID)] += fmt.Sprint(l.Severity, l.Values, l.Messages, l.Shown)
 		}
 	}
 	for phase := range r.Phases {
