@@ -176,6 +176,9 @@ func (s *screened) hitsDifferFrom(want *Result, messages bool) string {
 			if d := x.differsFrom(&w, messages); d != "" {
 				return fmt.Sprintf("phase %d, executed: %s", phase, d)
 			}
+			if got, want := x.variableNames(), w.variableNames(); !slices.Equal(got, want) {
+				return fmt.Sprintf("phase %d, executed: variables set: too many %v, missing %v", phase, without(got, want), without(want, got))
+			}
 		}
 		if s.ran[phase] && s.outcomes[phase].Hit {
 			if d := s.outcomes[phase].differsFrom(want, phase); d != "" {

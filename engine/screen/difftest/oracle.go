@@ -457,6 +457,7 @@ func (p *Phase) differsFrom(want *Phase, messages bool) string {
 	}{
 		{"ran", p.Ran, want.Ran},
 		{"matched rules", p.IDs, want.IDs},
+		{"rules that log", p.loggedIDs(), want.loggedIDs()},
 		{"interruption", p.Stop, want.Stop},
 		{"interruption in detection mode", p.Would, want.Would},
 		{"error", p.Err, want.Err},
@@ -482,6 +483,23 @@ func (p *Phase) differsFrom(want *Phase, messages bool) string {
 
 func (l Logged) equal(m Logged) bool {
 	return l.ID == m.ID && l.Severity == m.Severity && l.Shown == m.Shown && slices.Equal(l.Values, m.Values) && slices.Equal(l.Messages, m.Messages)
+}
+
+// loggedIDs are the rules that log, with their severities.
+func (p *Phase) loggedIDs() (ids [][2]int) {
+	for _, l := range p.Logged {
+		ids = append(ids, [2]int{l.ID, l.Severity})
+	}
+	return ids
+}
+
+// variableNames are the names of the variables that are set.
+func (p *Phase) variableNames() (names []string) {
+	for _, line := range p.Variables {
+		name, _, _ := strings.Cut(line, "=")
+		names = append(names, name)
+	}
+	return names
 }
 
 // followed is the phase with those variables alone that somebody follows.
