@@ -122,11 +122,15 @@ func (b *tab) fill(id, text string) {
 	b.call("Input.insertText", map[string]any{"text": text})
 }
 
-// press presses a key; modifiers are DevTools' bits, 2 for Ctrl.
-func (b *tab) press(key string, code, modifiers int) {
+// pressEnter presses Enter; modifiers are DevTools' bits, 2 for Ctrl.
+func (b *tab) pressEnter(modifiers int) {
 	b.t.Helper()
-	for _, kind := range []string{"rawKeyDown", "keyUp"} {
-		b.call("Input.dispatchKeyEvent", map[string]any{"type": kind, "key": key, "code": key, "windowsVirtualKeyCode": code, "modifiers": modifiers})
+	for _, kind := range []string{"keyDown", "keyUp"} {
+		key := map[string]any{"type": kind, "key": "Enter", "code": "Enter", "windowsVirtualKeyCode": 13, "modifiers": modifiers}
+		if kind == "keyDown" && modifiers == 0 {
+			key["text"] = "\r" // what submits a form
+		}
+		b.call("Input.dispatchKeyEvent", key)
 	}
 }
 
