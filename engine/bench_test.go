@@ -92,3 +92,25 @@ func BenchmarkExchange(b *testing.B) {
 		}
 	}
 }
+
+// BenchmarkExchangeParallel shares one engine among as many goroutines as -cpu
+// says, each with all the requests in turn: with -cpu 1,2 the second number is
+// half of the first where nothing holds them up.
+func BenchmarkExchangeParallel(b *testing.B) {
+	policy, err := engine.ParsePolicy("bench.yaml", []byte("mode: block\n"))
+	require.NoError(b, err)
+	e, err := engine.New(policy, rules.FS())
+	require.NoError(b, err)
+	requests := benchRequests()[:4] // the last would be nearly all of the work
+	for range 100 {
+		for i := range requests {
+			require.Equal(b, engine.Pass, exchange(e, &requests[i]).Action)
+		}
+	}
+	b.ResetTimer()
+	b.RunParallel(func(pb *testing.PB) {
+		for i := 0; pb.Next(); i++ {
+			exchange(e, &requests[i%len(requests)])
+		}
+	})
+}

@@ -13,6 +13,7 @@ import (
 	"github.com/corazawaf/coraza/v3/debuglog"
 	"github.com/corazawaf/coraza/v3/experimental/plugins/plugintypes"
 
+	"tabard/engine/coding"
 	"tabard/engine/operators"
 	"tabard/engine/screen"
 )
@@ -29,7 +30,10 @@ type Engine struct {
 	watcher  Watcher
 	clients  clientFinder
 	geo      func(netip.Addr) Geo // nil: the headers that the policy names
-	sets     []*addressSet
+	// listDatabase reads sets in the format mmdb; nil refuses them.
+	listDatabase func(data string) (string, error)
+	firstText    func(Feed) (text string, at time.Time, err error) // nil: none
+	sources      []source
 
 	places places
 
@@ -96,17 +100,21 @@ func New(policy Policy, rules fs.FS, opts ...Option) (*Engine, error) {
 		return nil, err
 	}
 	all := policy.variants()
+	if err := e.checkPlaces(all); err != nil {
+		return nil, err
+	}
 	sets, err := e.loadSets(rules)
 	if err != nil {
 		return nil, err
 	}
 	c := compiler{policy: &policy, rules: sharedFS{FS: rules, made: new(operators.Shared)}, uses: familiesOf(all), sets: map[string]*ruleset{}, warn: e.reports.add, watcher: e.watcher}
+	keys := &keyLoader{policy: &policy, files: c.rules, now: e.now()}
 	for i, s := range all {
 		set, err := c.compile(s)
 		if err != nil {
 			return nil, err
 		}
-		tokens, err := c.compileTokens(s)
+		tokens, err := compileTokens(s, keys)
 		if err != nil {
 			return nil, err
 		}
@@ -116,7 +124,11 @@ func New(policy Policy, rules fs.FS, opts ...Option) (*Engine, error) {
 		}
 		e.variants = append(e.variants, variant{settings: s, rules: set, inputs: ruleVariables(s), tokens: tokens, uses: uses, check: checks[i]})
 	}
-	e.sets = sets.all
+	e.sources = sourcesOf(sets.all, keys.all)
+	if err := e.beginFeeds(); err != nil {
+		return nil, err
+	}
+	e.reportCodings(all)
 	if !e.late {
 		e.Warm()
 	}
@@ -126,6 +138,7 @@ func New(policy Policy, rules fs.FS, opts ...Option) (*Engine, error) {
 // loadSets makes the sets of ip_sets and reports the lines that they leave out.
 func (e *Engine) loadSets(rules fs.FS) (*setLoader, error) {
 	l := newSetLoader(&e.policy, rules, e.now())
+	l.listDatabase = e.listDatabase
 	if err := l.named(); err != nil {
 		return nil, err
 	}
@@ -135,6 +148,19 @@ func (e *Engine) loadSets(rules fs.FS) (*setLoader, error) {
 		}
 	}
 	return l, nil
+}
+
+// reportCodings says of each coding that the policy lists and this build refuses
+// that it does, so that nobody looks for the reason in a client.
+func (e *Engine) reportCodings(all []settings) {
+	for _, name := range coding.Refused() {
+		for _, s := range all {
+			if slices.Contains(s.requestBody.Encodings, name) {
+				e.reports.add("request_body.encodings lists " + name + ", which the filter does not take off: such bodies are refused with 415")
+				break
+			}
+		}
+	}
 }
 
 // ruleVariables are the TX variables through which rules/ sees the settings.

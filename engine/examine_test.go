@@ -126,7 +126,7 @@ routes:
 		{"a bomb is over the limit", post("/", form, coded), gzipped(t, strings.Repeat("a", 100000)), engine.Block, 413, engine.Skip{Reason: engine.SkipLimit, Bytes: 1}},
 		{"in detection mode it is noted", post("/watch", form, coded), gzipped(t, strings.Repeat("a", 100000)), engine.Detect, 0, engine.Skip{Reason: engine.SkipLimit, Bytes: 1}},
 		{"the first part of a long one is inspected", post("/partial", form, coded), gzipped(t, "user=1'+OR+'1'='1&x="+strings.Repeat("a", 100000)), engine.Block, 403, engine.Skip{Reason: engine.SkipLimit, Bytes: 1}},
-		{"another coding is refused", post("/", form, [2]string{"Content-Encoding", "br"}), "xyz", engine.Block, 415, engine.Skip{Reason: engine.SkipEncoding, Bytes: 3}},
+		{"another coding is refused", post("/", form, [2]string{"Content-Encoding", "zstd"}), "xyz", engine.Block, 415, engine.Skip{Reason: engine.SkipEncoding, Bytes: 3}},
 		{"two fields are two codings", post("/", form, coded, coded), gzipped(t, "a"), engine.Block, 415, engine.Skip{Reason: engine.SkipEncoding, Bytes: 25}},
 		{"CRS refuses any where none is listed", post("/plain", form, coded), gzipped(t, "a"), engine.Block, 415, engine.Skip{Reason: engine.SkipEncoding, Bytes: 25}},
 	} {

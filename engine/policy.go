@@ -202,9 +202,10 @@ type Body struct {
 	LimitBytes int `yaml:"limit_bytes"`
 	// OverLimit says what happens to a longer one; reject when empty.
 	OverLimit OverLimit `yaml:"over_limit"`
-	// Encodings lists the content codings (gzip, deflate) that are taken off a
-	// body before it is inspected; limit_bytes holds for what comes out. When empty,
-	// CRS refuses every Content-Encoding.
+	// Encodings lists the content codings (gzip, deflate, br) that are taken off a
+	// body before it is inspected; limit_bytes holds for what comes out. In Envoy the
+	// filter does not take br off and refuses it with 415, as it does what is not in
+	// the list. When empty, CRS refuses every Content-Encoding.
 	Encodings []string `yaml:"encodings"`
 	// Nested decodes JSON inside of query, cookie, form and JSON values, and
 	// attributes of XML, and inspects what is in them; true when not set.
@@ -356,6 +357,25 @@ type JWT struct {
 	Keys string `yaml:"keys"`
 	// KeysFile names a file with the key set, below the policy's folder.
 	KeysFile string `yaml:"keys_file"`
+	// KeysFrom says where the key set is fetched. Keys or KeysFile are then what
+	// is known until the first answer.
+	KeysFrom KeysFrom `yaml:"keys_from"`
+}
+
+// KeysFrom says where a key set with public keys is fetched, again and again. The
+// last good one stays. The filter in Envoy and tabard serve fetch; replay and test
+// work with Keys or KeysFile.
+type KeysFrom struct {
+	// URL is where it is, https unless a cluster of Envoy brings it.
+	URL string `yaml:"url"`
+	// Cluster is Envoy's cluster for URL, which then gives host and path.
+	Cluster string `yaml:"cluster"`
+	// RefreshSeconds is how often URL is asked; 300 when 0, and at least 10. A
+	// token of a key that is not known yet is refused and asks no earlier.
+	RefreshSeconds int `yaml:"refresh_seconds"`
+	// UntilFetched says what becomes of tokens while no keys are known: refused
+	// with closed, or when empty; with open their signatures are not looked at.
+	UntilFetched Outcome `yaml:"until_fetched"`
 }
 
 // JWTAction says what a bad token does.

@@ -15,7 +15,6 @@ import (
 	"github.com/corazawaf/coraza/v3/debuglog"
 
 	"tabard/engine/ipset"
-	"tabard/engine/jwt"
 	"tabard/engine/operators"
 	"tabard/engine/screen"
 	"tabard/engine/seclang"
@@ -57,7 +56,6 @@ type compiler struct {
 	rules  sharedFS
 	uses   families
 	sets   map[string]*ruleset
-	keys   map[string]*jwt.Keys // by their text
 	// warn takes lines for Engine.Reports.
 	warn func(string)
 	// watcher, when not nil, is told what Coraza does.

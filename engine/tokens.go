@@ -3,9 +3,7 @@ package engine
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"io/fs"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -18,18 +16,22 @@ type tokenRules struct {
 	required, refuseElsewhere bool
 	limits                    jwt.Limits
 	rules                     jwt.Rules
-	sources                   []tokenSource
+	// keys verify the signatures; nil leaves that to somebody else.
+	keys *keySet
+	// closed: while none are known, no token is good.
+	closed  bool
+	sources []tokenSource
 	// body: a source, or elsewhere, lies in the body.
 	body bool
 }
 
 // compileTokens makes the rules of some settings; nil where tokens are not looked
 // at.
-func (c *compiler) compileTokens(s settings) (*tokenRules, error) {
+func compileTokens(s settings, loader *keyLoader) (*tokenRules, error) {
 	if s.jwt.Mode == JWTOff {
 		return nil, nil
 	}
-	keys, err := c.tokenKeys(s)
+	keys, err := loader.load(s)
 	if err != nil {
 		return nil, err
 	}
@@ -44,8 +46,9 @@ func (c *compiler) compileTokens(s settings) (*tokenRules, error) {
 			CheckTimes:  isSet(s.jwt.CheckTimes, required),
 			Leeway:      time.Duration(or(s.jwt.LeewaySeconds, defaultLeewaySeconds)) * time.Second,
 			MaxLifetime: time.Duration(s.jwt.MaxLifetimeSeconds) * time.Second,
-			Keys:        keys,
+			PublicKeys:  s.jwt.KeysFrom.URL != "",
 		},
+		keys: keys, closed: s.jwt.KeysFrom.UntilFetched != OutcomeOpen,
 	}
 	out.body = out.refuseElsewhere
 	for _, text := range s.jwt.Sources {
@@ -54,35 +57,6 @@ func (c *compiler) compileTokens(s settings) (*tokenRules, error) {
 		out.body = out.body || source.kind.inBody()
 	}
 	return out, nil
-}
-
-// tokenKeys reads the key set of some settings. Routes with the same one share
-// what it remembers.
-func (c *compiler) tokenKeys(s settings) (*jwt.Keys, error) {
-	text, path := s.jwt.Keys, s.jwtPath+".keys"
-	if name := s.jwt.KeysFile; name != "" {
-		path = s.jwtPath + ".keys_file"
-		file, err := fs.ReadFile(c.rules, name)
-		if err != nil {
-			return nil, c.policy.errorAt(path, "key set "+strconv.Quote(name)+" cannot be read", "it is looked for below the policy's folder and the rules")
-		}
-		text = string(file)
-	}
-	if text == "" {
-		return nil, nil
-	}
-	if keys, ok := c.keys[text]; ok {
-		return keys, nil
-	}
-	keys, err := jwt.ParseKeys(text)
-	if err != nil {
-		return nil, c.policy.errorAt(path, path+": "+err.Error(), "")
-	}
-	if c.keys == nil {
-		c.keys = map[string]*jwt.Keys{}
-	}
-	c.keys[text] = keys
-	return keys, nil
 }
 
 // tokenState is what is known of the tokens of one exchange.
@@ -98,6 +72,7 @@ type foundToken struct {
 	text     string
 	token    *jwt.Token // nil when it is not well-formed
 	problems []jwt.Problem
+	verified bool // by a key of the policy
 }
 
 // tokenVariable is a variable of TX with its values.
@@ -114,8 +89,20 @@ func (r *tokenRules) judge(source, text string, now time.Time) foundToken {
 		out.problems = []jwt.Problem{p}
 		return out
 	}
-	out.problems = token.Problems(&r.rules, now)
+	rules := r.now()
+	out.problems = token.Problems(&rules, now)
+	out.verified = rules.Keys != nil && len(out.problems) == 0
 	return out
+}
+
+// now are the rules with the keys that are known.
+func (r *tokenRules) now() jwt.Rules {
+	rules := r.rules
+	if r.keys != nil {
+		rules.Keys = r.keys.keys()
+		rules.KeysAwaited = rules.Keys == nil && r.closed
+	}
+	return rules
 }
 
 // inHead finds and judges the tokens of a request's head.
@@ -217,7 +204,7 @@ func (x *Exchange) tokenVariables(fromBody []foundToken) []tokenVariable {
 		}
 		var values []string
 		for i := range tokens {
-			values = tokens[i].values(values, v.key, x.variant.tokens.rules.Keys != nil)
+			values = tokens[i].values(values, v.key)
 		}
 		if len(values) > 0 {
 			out = append(out, tokenVariable{v.name, values})
@@ -241,7 +228,7 @@ func tokenNames(used []string) []tokenName {
 }
 
 // values adds what JWT:key holds of the token.
-func (f *foundToken) values(out []string, key string, verifies bool) []string {
+func (f *foundToken) values(out []string, key string) []string {
 	part, rest, _ := strings.Cut(key, ".")
 	switch part {
 	case "problem":
@@ -253,7 +240,7 @@ func (f *foundToken) values(out []string, key string, verifies bool) []string {
 	case "source":
 		out = append(out, f.source)
 	case "verified":
-		if verifies && len(f.problems) == 0 {
+		if f.verified {
 			out = append(out, "1")
 		}
 	default:

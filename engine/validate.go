@@ -204,6 +204,7 @@ func jwtChecks(path string, j JWT) []check {
 		{j.LeewaySeconds < 0 || j.LeewaySeconds > maxLeewaySeconds, path + ".leeway_seconds", "must be between 1 and 3600", ""},
 		{j.MaxLifetimeSeconds < 0, path + ".max_lifetime_seconds", "must be 1 or more", "86400 is a day"},
 		{j.Keys != "" && j.KeysFile != "", path + ".keys_file", "cannot be set beside keys", "leave one of them out"},
+		keysFromCheck(path+".keys_from", j.KeysFrom),
 	}
 	for i, text := range j.Sources {
 		_, err := parseTokenSource(text)

@@ -54,14 +54,14 @@ func Compile(rules fs.FS) Loader {
 		if err != nil {
 			return nil, err
 		}
-		for _, s := range policy.IPSets {
-			if s.URL != "" && s.Cluster == "" {
-				return nil, errors.New("ip_sets: the set " + s.Name + " has a url and no cluster; a proxy fetches from its clusters only")
-			}
-		}
 		e, err := engine.New(policy, rules, engine.WithLateScreener())
 		if err != nil {
 			return nil, err
+		}
+		for _, f := range e.Feeds() {
+			if f.Cluster == "" {
+				return nil, errors.New("the set " + f.Name + " has a url and no cluster: name the cluster of " + f.URL + ", a proxy fetches from its clusters only")
+			}
 		}
 		return Native{e}, nil
 	}

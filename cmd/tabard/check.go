@@ -167,7 +167,7 @@ func confFiles(root string) ([]string, error) {
 
 // checkPolicy checks a policy and the rules of all its routes.
 func (o checkOptions) checkPolicy(file string) ([]report.Finding, error) {
-	p, err := loadPolicy(file)
+	p, err := readPolicy(file)
 	if err != nil {
 		return asFinding(err)
 	}
@@ -189,7 +189,7 @@ func (o checkOptions) checkPolicy(file string) ([]report.Finding, error) {
 		return out, nil
 	}
 	// What only Coraza, or the policy's own rules about its parts, refuses.
-	if _, err := p.engine(); err != nil {
+	if err := p.compiles(); err != nil {
 		return asFinding(err)
 	}
 	return nil, nil

@@ -12,9 +12,18 @@ import (
 	"strings"
 )
 
-// Names are the codings that Decode knows, as a Content-Encoding names them
-// (RFC 9110, section 8.4.1).
-func Names() []string { return []string{"gzip", "deflate"} }
+// Names are the codings that a policy may list, as a Content-Encoding names them
+// (RFC 9110, section 8.4.1). Decode knows all of them but the Refused ones.
+func Names() []string { return []string{"gzip", "deflate", "br"} }
+
+// Refused are those of them that this build cannot take off, so that Decode says
+// ErrNotHere: br in the filter that Envoy loads.
+func Refused() []string {
+	if takesBrotli {
+		return nil
+	}
+	return []string{"br"}
+}
 
 // The reasons why a body stays what it is.
 var (
@@ -23,7 +32,10 @@ var (
 	// ErrSeveral: more than one coding. Nobody does that, and each further layer
 	// multiplies what a few bytes can become.
 	ErrSeveral = errors.New("more than one coding")
-	// ErrBroken: the bytes are not in the coding, or more bytes follow.
+	// ErrNotHere: a coding that the policy may list, but not for this build.
+	ErrNotHere = errors.New("the filter does not take br off; gzip and deflate it does")
+	// ErrBroken: the bytes are not in the coding, or more bytes follow, or they are in
+	// it in two ways.
 	ErrBroken = errors.New("the body is not in its coding")
 )
 
@@ -36,8 +48,10 @@ func Coding(contentEncoding string) (name string, err error) {
 		case item == "" || item == "identity":
 		case name != "":
 			return "", ErrSeveral
+		case item == "x-gzip": // RFC 9110, section 8.4.1.3
+			name = "gzip"
 		default:
-			name = strings.TrimPrefix(item, "x-") // x-gzip is gzip, RFC 9110, section 8.4.1.3
+			name = item
 		}
 	}
 	return name, nil
@@ -53,13 +67,28 @@ func Decode(name string, body []byte, limit int) ([]byte, error) {
 		return nil, err
 	}
 	out, err := io.ReadAll(io.LimitReader(r, int64(limit)+1))
+	headed := name == "deflate" && isZlib(body)
 	switch {
+	case headed && isRaw(body, limit):
+		return nil, ErrBroken
 	case len(out) > limit:
 		return out, nil
-	case err != nil, name == "deflate" && isZlib(body) && !endsInSum(in, out), in.Len() > 0:
+	case err != nil, headed && !endsInSum(in, out), in.Len() > 0:
 		return nil, ErrBroken
 	}
 	return out, nil
+}
+
+// isRaw says whether a body with the head of RFC 1950 can be read as one without:
+// the head is then that of a block that is stored as it is, of which 15 bits are
+// spare. A server that looks for a head last reads another text than we do.
+func isRaw(body []byte, limit int) bool {
+	const lengths = 5
+	if len(body) < lengths || body[1] != ^body[3] || body[2] != ^body[4] {
+		return false // the length of the block and its complement, RFC 1951, section 3.2.4
+	}
+	_, err := io.Copy(io.Discard, io.LimitReader(flate.NewReader(bytes.NewReader(body)), int64(limit)+1))
+	return err == nil
 }
 
 // reader opens a decoder. in is an io.ByteReader, so that none reads too far.
@@ -79,6 +108,8 @@ func reader(name string, in *bytes.Reader) (io.Reader, error) {
 			_, _ = in.Seek(zlibHeadBytes, io.SeekStart)
 		}
 		return flate.NewReader(in), nil
+	case "br":
+		return brotliReader(in)
 	}
 	return nil, ErrUnknown
 }

@@ -61,6 +61,12 @@ func ParseKeys(text string) (*Keys, error) {
 	return out, nil
 }
 
+// Len is how many keys there are.
+func (k *Keys) Len() int { return len(k.keys) }
+
+// Symmetric says that the keys are secrets, which sign as well as verify.
+func (k *Keys) Symmetric() bool { return k.symmetric }
+
 // readSet gives the keys of a set, or the one key.
 func readSet(text []byte) ([][]byte, error) {
 	switch scanObject(text, nil) {

@@ -87,6 +87,8 @@ const (
 	// libraries take for any message (CVE-2022-21449).
 	SignatureZero
 
+	// KeysMissing: the keys are still to come (Rules.KeysAwaited).
+	KeysMissing
 	// KeyUnknown: no key fits kid and alg.
 	KeyUnknown
 	// SignatureWrong: the signature does not verify.
@@ -204,6 +206,7 @@ var problems = [problemCount]struct {
 	KeyID:            {ClassKeyID, "kid is no plain name"},
 	SignatureLength:  {ClassSignature, "signature has a length that alg never has"},
 	SignatureZero:    {ClassSignature, "signature is zero"},
+	KeysMissing:      {ClassUnverified, "the keys of this route have not been fetched yet"},
 	KeyUnknown:       {ClassUnverified, "no key of the policy fits"},
 	SignatureWrong:   {ClassUnverified, "signature does not verify"},
 	Expired:          {ClassTime, "expired"},

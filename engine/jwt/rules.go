@@ -36,6 +36,10 @@ type Rules struct {
 	MaxLifetime time.Duration
 	// Keys verify the signature; nil leaves it to somebody else.
 	Keys *Keys
+	// KeysAwaited says that Keys are still to come, so that no token is good.
+	KeysAwaited bool
+	// PublicKeys says that Keys are public ones, also while they are not there.
+	PublicKeys bool
 }
 
 // Problems gives what is wrong with a well-formed token, in the order of the
@@ -53,12 +57,22 @@ func (t *Token) Problems(r *Rules, now time.Time) []Problem {
 		found = append(found, p)
 	}
 	found = t.claimProblems(r, now, found)
-	if r.Keys != nil && len(found) == 0 {
-		if p := r.Keys.verify(t); p != OK {
+	if len(found) == 0 {
+		if p := r.verify(t); p != OK {
 			found = append(found, p)
 		}
 	}
 	return found
+}
+
+func (r *Rules) verify(t *Token) Problem {
+	switch {
+	case r.KeysAwaited:
+		return KeysMissing
+	case r.Keys != nil:
+		return r.Keys.verify(t)
+	}
+	return OK
 }
 
 // unseen finds the demands that an encrypted token cannot be shown to meet.
@@ -72,7 +86,7 @@ func (t *Token) unseen(r *Rules, found []Problem) []Problem {
 	if len(r.Roles) > 0 {
 		found = append(found, RoleMissing)
 	}
-	if r.Keys != nil {
+	if r.Keys != nil || r.KeysAwaited {
 		found = append(found, KeyUnknown)
 	}
 	return found
@@ -81,7 +95,7 @@ func (t *Token) unseen(r *Rules, found []Problem) []Problem {
 // checkAlgorithm judges alg by the rules' list and, without one, by the keys.
 func (r *Rules) checkAlgorithm(alg string) Problem {
 	asymmetric := len(r.Algorithms) > 0 && !slices.ContainsFunc(r.Algorithms, isSymmetric) ||
-		r.Keys != nil && !r.Keys.symmetric
+		r.PublicKeys || r.Keys != nil && !r.Keys.symmetric
 	switch {
 	case isSymmetric(alg) && asymmetric:
 		return AlgSymmetric

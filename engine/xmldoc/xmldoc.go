@@ -52,11 +52,10 @@ func Read(text string) Document {
 	}
 }
 
+// declares looks at any directive: a document has no other than its type, and what
+// is something else to us may be that to a parser that forgives.
 func declares(directive string) string {
 	upper := strings.ToUpper(directive)
-	if !strings.HasPrefix(upper, "<!DOCTYPE") && !strings.HasPrefix(upper, "<!ENTITY") {
-		return ""
-	}
 	for _, what := range declarations {
 		if strings.Contains(upper, what) {
 			return what

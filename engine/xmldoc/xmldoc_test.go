@@ -1,7 +1,11 @@
 package xmldoc_test
 
 import (
+	"encoding/xml"
+	"errors"
 	"fmt"
+	"io"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -37,5 +41,45 @@ func TestRead(t *testing.T) {
 		"what no parser reads on from": {`<a x="1"/><`, xmldoc.Document{Attributes: []xmldoc.Attribute{{"x", "1"}}}},
 	} {
 		t.Run(name, func(t *testing.T) { require.Equal(t, row.want, xmldoc.Read(row.text)) })
+	}
+}
+
+// FuzzRead holds the lenient reading to a strict one: of a document that is well
+// formed, both know the same attributes, and no declaration is missed.
+func FuzzRead(f *testing.F) {
+	f.Add(`<a x="1"><p:b p:y='&lt;2'/></a>`)
+	f.Add(`<!DOCTYPE a [<!ENTITY % x SYSTEM "y"> %x;]><a x=""/>`)
+	f.Add(`<!doctype a [<?p ' ?><!-- ' --><!entity x "y">]><a><![CDATA[<b c="d">]]></a>`)
+	f.Add(`<?xml version="1.0" encoding="utf-7"?><a xmlns:b="c" b:d="e"/>`)
+	f.Fuzz(func(t *testing.T, text string) {
+		got := xmldoc.Read(text)
+		attributes, directives, ok := strictly(text)
+		if !ok {
+			return
+		}
+		require.Equal(t, attributes, got.Attributes)
+		if strings.Contains(strings.ToUpper(directives), "<!ENTITY") {
+			require.NotEmpty(t, got.Declares)
+		}
+	})
+}
+
+// strictly reads a well-formed document.
+func strictly(text string) (attributes []xmldoc.Attribute, directives string, ok bool) {
+	dec := xml.NewDecoder(strings.NewReader(text))
+	for {
+		token, err := dec.Token()
+		switch token := token.(type) {
+		case nil:
+			return attributes, directives, errors.Is(err, io.EOF)
+		case xml.Directive:
+			directives += "<!" + string(token)
+		case xml.StartElement:
+			for _, a := range token.Attr {
+				if a.Name.Space != "xmlns" && a.Name.Local != "xmlns" {
+					attributes = append(attributes, xmldoc.Attribute{Name: a.Name.Local, Value: a.Value})
+				}
+			}
+		}
 	}
 }

@@ -64,6 +64,9 @@ func TestFiftyAttacksAreExplained(t *testing.T) {
 	for _, entry := range all {
 		t.Run(entry.ID, func(t *testing.T) {
 			request := entry.Request.Method + " " + entry.Request.Target + "\n"
+			if cookie := entry.Request.Headers.Get("cookie"); cookie != "" {
+				request += "Cookie: " + cookie + "\n"
+			}
 			if len(entry.Body) > 0 {
 				request += "\n" + string(entry.Body) + "\n"
 			}

@@ -35,14 +35,15 @@ type ruleSet struct {
 	place func(seclang.Position) seclang.Position
 }
 
-// New compiles a policy. The error is that of engine.New.
-func New(policy engine.Policy, rules fs.FS) (*Explainer, error) {
+// New compiles a policy. Options are for its engines, and the error is that of
+// engine.New.
+func New(policy engine.Policy, rules fs.FS, options ...engine.Option) (*Explainer, error) {
 	e := &Explainer{recorder: trace.NewRecorder(), sets: map[string]ruleSet{}}
 	asWritten := policy
-	e.judged = sync.OnceValues(func() (*engine.Engine, error) { return engine.New(asWritten, rules) })
+	e.judged = sync.OnceValues(func() (*engine.Engine, error) { return engine.New(asWritten, rules, options...) })
 	var err error
 	policy.Screen = engine.ScreenOff
-	if e.traced, err = engine.New(policy, rules, engine.WithWatcher(e.recorder)); err != nil {
+	if e.traced, err = engine.New(policy, rules, append(options[:len(options):len(options)], engine.WithWatcher(e.recorder))...); err != nil {
 		return nil, err
 	}
 	sets, err := engine.RuleSets(policy, rules)

@@ -106,7 +106,25 @@ func (r RuleView) lines() []string {
 		}
 		lines = append(lines, l.lines()...)
 	}
+	if r.Says != "" {
+		lines = append(lines, "    says: "+r.Says)
+	}
 	return lines
+}
+
+// restated is how the logdata of CRS's rules begins that only repeats which part
+// of what matched.
+const restated = "Matched Data: "
+
+// data is what the rule's logdata tells that the matches do not show, such as why
+// a body could not be parsed.
+func (x Explanation) data(id int) string {
+	for _, m := range x.Verdict.Matches {
+		if m.ID == id && !strings.HasPrefix(m.Data, restated) {
+			return m.Data
+		}
+	}
+	return ""
 }
 
 // title is a rule in a line.

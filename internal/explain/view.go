@@ -44,6 +44,8 @@ type RuleView struct {
 	Place string `json:"place"`
 	// Links are those that were tried.
 	Links []LinkView `json:"links,omitempty"`
+	// Says is what the rule's logdata tells that the values do not show, cut.
+	Says string `json:"says,omitempty"`
 	// Note is one sentence on what became of the rule, or empty.
 	Note string `json:"note,omitempty"`
 	// Near is where a pattern stopped to match.
@@ -109,6 +111,9 @@ func (x Explanation) ruleView(s trace.Step) RuleView {
 			one.Title = fmt.Sprintf("link %d of %d%s", i+1, len(s.Rule.Chain)+1, choose(l.Matched, "", " does not match"))
 		}
 		v.Links = append(v.Links, one)
+	}
+	if data := x.data(s.Rule.ID); data != "" {
+		v.Says = printable(data, around(len(data), trace.Span{})).text
 	}
 	return v
 }

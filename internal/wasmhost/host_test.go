@@ -212,6 +212,28 @@ func TestManyExchangesUseOneMachine(t *testing.T) {
 	require.Empty(t, host.PluginLog())
 }
 
+// What the policy lists and the filter cannot do is said once, when it loads, and
+// refused with the status of what is not listed.
+func TestTheFilterSaysThatItDoesNotTakeBrotliOff(t *testing.T) {
+	host := open(t, "crs: {enabled: false}\nrequest_body: {encodings: [gzip, br]}\n")
+	require.Len(t, host.PluginLog(), 1)
+	require.Contains(t, host.PluginLog()[0].Text, "request_body.encodings lists br, which the filter does not take off")
+	coded := func(name string) wasmhost.Exchange {
+		return with(post(form, "\x0b\x01\x80a=b\x03"), func(x *wasmhost.Exchange) {
+			x.Request.Headers = append(x.Request.Headers, [2]string{"content-encoding", name})
+		})
+	}
+	for _, name := range []string{"br", "zstd"} {
+		got, err := host.Run(t.Context(), coded(name))
+		require.NoError(t, err)
+		require.Equal(t, 415, got.Status, name)
+		require.False(t, got.RequestSent, name)
+	}
+	got, err := host.Run(t.Context(), coded("identity"))
+	require.NoError(t, err)
+	require.True(t, got.RequestSent)
+}
+
 func TestAClosedMachineRefusesToRun(t *testing.T) {
 	host := open(t, "crs: {enabled: false}\n")
 	require.NoError(t, host.Close(context.Background()))

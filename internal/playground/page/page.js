@@ -244,6 +244,7 @@
     const body = element("div", "body");
     if (r.note) body.append(element("div", "", r.note));
     for (const l of r.links ?? []) body.append(...link(l));
+    if (r.says) body.append(element("div", "mono operator", "says: " + r.says));
     if (r.near) body.append(way(r.near.value), element("div", "mono operator", "matches " + r.near.matched + ", and then lacks " + r.near.lacks));
     return element("article", "rule", head, body);
   }
