@@ -139,6 +139,8 @@ func readIfThere(file string) string {
 	return string(text)
 }
 
+// TABARD_SCREENSHOTS names a folder for what the screens look like;
+// docs/playground.png is from there.
 func TestThePlaygroundFitsScreens(t *testing.T) {
 	url := playgroundFile(t)
 	for _, width := range []int{1280, 390} {
@@ -147,6 +149,8 @@ func TestThePlaygroundFitsScreens(t *testing.T) {
 			b.judged()
 			require.EqualValues(t, width, b.eval("document.documentElement.scrollWidth"), "nothing is wider than the screen")
 			if dir := os.Getenv("TABARD_SCREENSHOTS"); dir != "" {
+				b.eval(`document.getElementById("run").click()`)
+				b.judged()
 				b.until(`"fast" in document.body.dataset`)
 				b.screenshot(filepath.Join(dir, fmt.Sprintf("playground-%d-%s.png", width, scheme)))
 			}

@@ -21,6 +21,7 @@ var session playground.Session
 // answer answers one question. 0 stands for an answer on standard output, 1 for
 // an error on standard error.
 //
+//lint:ignore U1000 the page calls it
 //go:wasmexport answer
 func answer() int32 {
 	question, err := io.ReadAll(os.Stdin)
