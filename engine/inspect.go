@@ -110,8 +110,9 @@ func (x *Exchange) screened(out screen.Outcome) bool {
 	x.classify(out)
 	if out.Hit && x.tx == nil {
 		x.left = out.After
-		// Shadow sampling: from here on Coraza runs as well.
-		x.shadow = x.shadow || x.engine.sampled()
+		// Shadow sampling: Coraza runs as well. An exchange is drawn or not in its
+		// first phase, or each phase of it would be another draw.
+		x.shadow = x.shadow || x.phase == 1 && x.engine.sampled()
 	}
 	return out.Hit && x.tx == nil && !x.shadow
 }

@@ -27,8 +27,8 @@ const (
 	ScreenedOff Screened = "off"
 )
 
-// defaultShadowSample is how many hits go by between two that Coraza judges as
-// well: rare enough to cost little, often enough to notice within seconds of
+// defaultShadowSample is how many exchanges that the fast path answers go by
+// between two that Coraza judges as well: rare enough to cost little, often enough to notice within seconds of
 // traffic that something is wrong.
 const defaultShadowSample = 1000
 
@@ -70,7 +70,8 @@ func (x *Exchange) classify(out screen.Outcome) {
 	}
 }
 
-// sampled says whether this hit is one that Coraza is to judge as well.
+// sampled says whether this exchange, of which the fast path has answered the
+// first phase, is one that Coraza is to judge as well.
 func (e *Engine) sampled() bool {
 	every := uint64(or(e.policy.ShadowSample, defaultShadowSample))
 	return e.hits.Add(1)%every == 0
