@@ -23,6 +23,7 @@ import (
 
 	"tabard/e2e/envoyrun"
 	"tabard/e2e/function"
+	"tabard/internal/mmdb/mmdbtest"
 )
 
 // program is the binary that make build makes.
@@ -40,6 +41,7 @@ func program(t *testing.T) string {
 //
 //	exits CODE ARGS...   run tabard and check its exit code
 //	gzip FILE            compress FILE to FILE.gz
+//	mmdb FILE CIDR CODE  make a database of one network in one country
 //
 // and the fixtures below testdata/traffic in their folder traffic.
 func TestCLI(t *testing.T) {
@@ -56,6 +58,9 @@ func TestCLI(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits": func(ts *testscript.TestScript, _ bool, args []string) { exits(ts, bin, args) },
 			"gzip":  func(ts *testscript.TestScript, _ bool, args []string) { compress(ts, args) },
+			"mmdb": func(ts *testscript.TestScript, _ bool, args []string) {
+				ts.Check(mmdbtest.Write(ts.MkAbs(args[0]), "GeoLite2-Country", 0, map[string]mmdbtest.Record{args[1]: {Country: args[2]}}))
+			},
 		},
 	})
 }

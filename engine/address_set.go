@@ -20,8 +20,9 @@ import (
 type addressSet struct {
 	IPSet
 	// isPlainFile: it is a file of ip.allow_files or ip.block_files.
-	isPlainFile bool
-	current     atomic.Pointer[addresses]
+	isPlainFile  bool
+	listDatabase func(data string) (string, error) // for the format mmdb
+	current      atomic.Pointer[addresses]
 }
 
 // addresses are the content of a set.
@@ -38,7 +39,7 @@ const maxSetBytes = 64 << 20
 
 // wanted, file, state, update and confirm implement source.
 func (s *addressSet) wanted() Feed {
-	return Feed{s.Name, s.URL, s.Cluster, s.RefreshSeconds, maxSetBytes}
+	return Feed{s.Name, s.URL, s.Cluster, s.RefreshSeconds, maxSetBytes, s.current.Load() != nil}
 }
 
 func (s *addressSet) file() string { return s.File }
@@ -73,7 +74,7 @@ func (s *addressSet) update(text string, at, now time.Time) error {
 			return errors.New(s.URL + ": " + err.Error())
 		}
 	}
-	set, report, err := ipset.Parse(text, o)
+	set, report, err := s.parse(text, o)
 	if err != nil {
 		return err
 	}
@@ -82,6 +83,18 @@ func (s *addressSet) update(text string, at, now time.Time) error {
 	}
 	s.current.Store(&addresses{set, report, at})
 	return nil
+}
+
+// parse reads a text, or a database.
+func (s *addressSet) parse(text string, o ipset.Options) (*ipset.Set, ipset.Report, error) {
+	if s.Format == ipset.FormatMMDB {
+		list, err := s.listDatabase(text)
+		if err != nil {
+			return nil, ipset.Report{}, errors.New(o.Name + ": " + err.Error())
+		}
+		text, o.Format = list, ipset.FormatList
+	}
+	return ipset.Parse(text, o)
 }
 
 func (s *addressSet) options(now time.Time) ipset.Options {
@@ -124,6 +137,8 @@ type setLoader struct {
 	now    time.Time
 	byName map[string]*addressSet
 	all    []*addressSet
+	// listDatabase is Engine.listDatabase.
+	listDatabase func(data string) (string, error)
 }
 
 func newSetLoader(policy *Policy, files fs.FS, now time.Time) *setLoader {
@@ -144,7 +159,12 @@ func (l *setLoader) named() error {
 // with a URL begins without, and has nothing yet.
 func (l *setLoader) load(s *addressSet, path string) error {
 	s.RefreshSeconds = or(s.RefreshSeconds, defaultRefreshSeconds)
+	s.listDatabase = l.listDatabase
 	l.byName[s.Name], l.all = s, append(l.all, s)
+	if s.Format == ipset.FormatMMDB && s.listDatabase == nil {
+		return l.policy.errorAt(path+".format", path+".format mmdb is read by the native program only",
+			"in Envoy, have its filter envoy.filters.http.geoip set geo.anonymous_header, and use block_anonymous")
+	}
 	switch {
 	case s.File != "":
 		return l.loadFile(s, path+".file")
@@ -165,7 +185,7 @@ func (l *setLoader) loadFile(s *addressSet, path string) error {
 	if err != nil {
 		return l.policy.errorAt(path, "address set "+strconv.Quote(s.File)+" cannot be read", "it is looked for below the policy's folder and the rules")
 	}
-	set, report, err := ipset.Parse(string(text), s.options(l.now))
+	set, report, err := s.parse(string(text), s.options(l.now))
 	if err != nil {
 		return err
 	}
@@ -233,7 +253,8 @@ func (l *setLoader) uses(ip IP, path string) ([]ipUse, error) {
 // inline makes the set of a list in ip. Routes without an ip of their own share
 // the policy's.
 func (l *setLoader) inline(path string, entries []string) (*addressSet, error) {
-	if s, ok := l.byName[path]; ok {
+	key := "list " + path // no set of ip_sets has a blank in its name
+	if s, ok := l.byName[key]; ok {
 		return s, nil
 	}
 	set, err := l.entries(path, path, entries, ipset.Options{Score: defaultEntryScore, Now: l.now})
@@ -242,14 +263,17 @@ func (l *setLoader) inline(path string, entries []string) (*addressSet, error) {
 	}
 	s := &addressSet{IPSet: IPSet{Name: path}}
 	s.current.Store(&addresses{Set: set, updated: l.now})
-	l.byName[path] = s
+	l.byName[key] = s
 	return s, nil
 }
 
 // file makes the set of a file in ip, which its path names.
 func (l *setLoader) file(name, path string) (*addressSet, error) {
-	if s, ok := l.byName[name]; ok && s.isPlainFile {
+	switch s, ok := l.byName[name]; {
+	case ok && s.isPlainFile:
 		return s, nil
+	case ok: // rules, metrics and TakeFeed could not tell the two apart
+		return nil, l.policy.errorAt(path, path+" names a file that is called like a set of ip_sets: "+strconv.Quote(name), "give the set another name")
 	}
 	s := &addressSet{IPSet: IPSet{Name: name, File: name, RefreshSeconds: defaultRefreshSeconds}, isPlainFile: true}
 	l.byName[name], l.all = s, append(l.all, s)

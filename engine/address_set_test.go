@@ -102,7 +102,7 @@ routes: [{name: open, path: /open, ip: {sets: [{set: feed, action: block}, {set:
 		{Name: "feed", Updated: now.Add(time.Hour), Entries: 1}, {Name: "late", Updated: now, Entries: 1},
 	}, waf.FeedStates())
 	require.Equal(t, []engine.Feed{
-		{Name: "feed", URL: "https://feeds.example/x", RefreshSeconds: 3600, MaxBytes: 64 << 20}, {Name: "late", URL: "https://feeds.example/y", RefreshSeconds: 3600, MaxBytes: 64 << 20},
+		{Name: "feed", URL: "https://feeds.example/x", RefreshSeconds: 3600, MaxBytes: 64 << 20, Begun: true}, {Name: "late", URL: "https://feeds.example/y", RefreshSeconds: 3600, MaxBytes: 64 << 20, Begun: true},
 	}, waf.Feeds())
 }
 

@@ -30,7 +30,10 @@ type Engine struct {
 	watcher  Watcher
 	clients  clientFinder
 	geo      func(netip.Addr) Geo // nil: the headers that the policy names
-	sources  []source
+	// listDatabase reads sets in the format mmdb; nil refuses them.
+	listDatabase func(data string) (string, error)
+	firstText    func(Feed) (text string, at time.Time, err error) // nil: none
+	sources      []source
 
 	places places
 
@@ -97,6 +100,9 @@ func New(policy Policy, rules fs.FS, opts ...Option) (*Engine, error) {
 		return nil, err
 	}
 	all := policy.variants()
+	if err := e.checkPlaces(all); err != nil {
+		return nil, err
+	}
 	sets, err := e.loadSets(rules)
 	if err != nil {
 		return nil, err
@@ -119,6 +125,9 @@ func New(policy Policy, rules fs.FS, opts ...Option) (*Engine, error) {
 		e.variants = append(e.variants, variant{settings: s, rules: set, inputs: ruleVariables(s), tokens: tokens, uses: uses, check: checks[i]})
 	}
 	e.sources = sourcesOf(sets.all, keys.all)
+	if err := e.beginFeeds(); err != nil {
+		return nil, err
+	}
 	e.reportCodings(all)
 	if !e.late {
 		e.Warm()
@@ -129,6 +138,7 @@ func New(policy Policy, rules fs.FS, opts ...Option) (*Engine, error) {
 // loadSets makes the sets of ip_sets and reports the lines that they leave out.
 func (e *Engine) loadSets(rules fs.FS) (*setLoader, error) {
 	l := newSetLoader(&e.policy, rules, e.now())
+	l.listDatabase = e.listDatabase
 	if err := l.named(); err != nil {
 		return nil, err
 	}

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"strconv"
 	"time"
+
+	"tabard/engine/coding"
 )
 
 // Feed is a text that the engine wants from a URL. It opens no socket itself:
@@ -19,6 +21,67 @@ type Feed struct {
 	RefreshSeconds int
 	// MaxBytes is the longest text to hand over, after it is unpacked.
 	MaxBytes int
+	// Begun says that there is a text already: one that has been taken, or what
+	// the policy itself gives it to begin with.
+	Begun bool
+}
+
+// WithFeeds has New ask for the text that a set with a URL begins with, in place
+// of what the policy itself gives it; "" is for none. It is checked like one for
+// TakeFeed. An error, of first or of the check, is New's.
+func WithFeeds(first func(Feed) (text string, at time.Time, err error)) Option {
+	return func(e *Engine) { e.firstText = first }
+}
+
+// beginFeeds takes first texts.
+func (e *Engine) beginFeeds() error {
+	if e.firstText == nil {
+		return nil
+	}
+	for _, s := range e.sources {
+		f := s.wanted()
+		if f.URL == "" {
+			continue
+		}
+		text, at, err := e.firstText(f)
+		if err == nil && text != "" {
+			err = s.update(text, at, e.now())
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+const (
+	// FeedTimeoutMS is how long an answer may take: a feed of 15 MB comes in a
+	// second or two, and a slow one has an hour's time to come at all.
+	FeedTimeoutMS = 30_000
+	// FeedRetrySeconds is how soon a fetch that has failed is tried again, unless
+	// the feed is asked more often anyway.
+	FeedRetrySeconds = 60
+	// FeedFirstRetrySeconds is the same while there is nothing yet: at the start of
+	// a proxy its clusters may not be there, and without keys no token is good.
+	FeedFirstRetrySeconds = 5
+)
+
+// UnpackFeed takes gzip off an answer, the only Content-Encoding that is asked for,
+// and refuses one that is longer than maxBytes.
+func UnpackFeed(contentEncoding string, body []byte, maxBytes int) (string, error) {
+	name, err := coding.Coding(contentEncoding)
+	switch {
+	case err != nil || name != "" && name != "gzip":
+		return "", errors.New("the answer is in the coding " + strconv.Quote(contentEncoding) + ", and only gzip was asked for")
+	case name == "gzip":
+		if body, err = coding.Decode(name, body, maxBytes); err != nil {
+			return "", errors.New("unpacking: " + err.Error())
+		}
+	}
+	if len(body) > maxBytes {
+		return "", errors.New("the answer is longer than " + strconv.Itoa(maxBytes) + " bytes when it is unpacked")
+	}
+	return string(body), nil
 }
 
 // FeedState says how old a feed is.
@@ -81,12 +144,13 @@ func (e *Engine) FeedStates() []FeedState {
 }
 
 // Files returns the names of the files below the rules that sets of addresses
-// and of keys are read from, each with the name of its set.
+// and of keys are read from, each with the name of its set. One with a URL is none
+// of them: its file is only what it begins with.
 func (e *Engine) Files() map[string]string {
 	out := map[string]string{}
 	for _, s := range e.sources {
-		if s.file() != "" {
-			out[s.wanted().Name] = s.file()
+		if f := s.wanted(); f.URL == "" && s.file() != "" {
+			out[f.Name] = s.file()
 		}
 	}
 	return out

@@ -23,6 +23,37 @@ type Geo struct {
 // names in geo. find is called by every goroutine that has an exchange.
 func WithGeo(find func(netip.Addr) Geo) Option { return func(e *Engine) { e.geo = find } }
 
+// WithDatabases has the engine read sets in the format mmdb: list makes a text of
+// the format list of a file's bytes. Without it such a set is refused. list is
+// called by New and TakeFeed.
+func WithDatabases(list func(data string) (string, error)) Option {
+	return func(e *Engine) { e.listDatabase = list }
+}
+
+// checkPlaces finds what routes ask about places and nothing would answer.
+func (e *Engine) checkPlaces(all []settings) error {
+	if e.geo != nil {
+		return nil
+	}
+	g := e.policy.Geo
+	if len(g.Databases) > 0 && g.CountryHeader+g.ASNHeader+g.AnonymousHeader == "" {
+		return e.policy.errorAt("geo.databases", "geo.databases are read by the native program only",
+			"in Envoy, put its filter envoy.filters.http.geoip in front and name the headers that it sets: geo.country_header, geo.asn_header, geo.anonymous_header")
+	}
+	for _, s := range all {
+		var f firstBad
+		hint := "name the header of Envoy's geoip filter or, for the native program, geo.databases"
+		f.add(g.CountryHeader == "" && len(s.ip.BlockCountries) > 0, s.ipPath+".block_countries", "needs geo.country_header", hint)
+		f.add(g.CountryHeader == "" && len(s.ip.OnlyCountries) > 0, s.ipPath+".only_countries", "needs geo.country_header", hint)
+		f.add(g.ASNHeader == "" && len(s.ip.BlockASNs) > 0, s.ipPath+".block_asns", "needs geo.asn_header", hint)
+		f.add(g.AnonymousHeader == "" && s.ip.BlockAnonymous, s.ipPath+".block_anonymous", "needs geo.anonymous_header", hint)
+		if f.bad {
+			return e.policy.errorAt(f.path, f.path+" "+f.msg, f.hint)
+		}
+	}
+	return nil
+}
+
 // ipUse is what a route does about the addresses of a set.
 type ipUse struct {
 	set    *addressSet

@@ -47,10 +47,12 @@ type IPSet struct {
 	Text string `yaml:"text"`
 	// File is a file below the rules, read when the policy is loaded.
 	File string `yaml:"file"`
-	// URL is where Envoy fetches the text, http or https. The last good text is
-	// kept. Only the filter fetches: tabard serve refuses such a set.
+	// URL is where the text is fetched, http or https. The last good text is kept.
+	// The filter in Envoy and tabard serve fetch; other commands take what
+	// tabard policy fetch has fetched, so that they say the same tomorrow.
 	URL string `yaml:"url"`
-	// Cluster is Envoy's cluster for URL, which then gives host and path.
+	// Cluster is Envoy's cluster for URL, which then gives host and path. tabard
+	// serve needs none.
 	Cluster string `yaml:"cluster"`
 	// RefreshSeconds is how often URL is asked; 3600 when 0, and at least 10.
 	RefreshSeconds int `yaml:"refresh_seconds"`
@@ -145,9 +147,14 @@ func (Unlisted) Choices() []string { return []string{string(UnlistedPass), strin
 // GeoSettings say where country and network of an address come from. Rules read
 // them as TX:tabard_country, TX:tabard_asn and TX:tabard_anonymous.
 type GeoSettings struct {
+	// Databases are MaxMind databases (.mmdb) of countries, cities, networks or
+	// anonymizing networks: files below the policy's folder, or absolute paths. The
+	// native program reads them, and then no header. In Envoy the geoip filter
+	// reads its own, and this one the headers: name those as well, or alone.
+	Databases []string `yaml:"databases"`
 	// CountryHeader, ASNHeader and AnonymousHeader are the request headers that
 	// Envoy's geoip filter sets (country, asn, anon). Without that filter the
-	// client would write them: leave them out for tabard serve.
+	// client would write them: leave them out for tabard serve, or name databases.
 	CountryHeader string `yaml:"country_header"`
 	// ASNHeader: see CountryHeader.
 	ASNHeader string `yaml:"asn_header"`

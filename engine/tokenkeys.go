@@ -38,7 +38,11 @@ type knownKeys struct {
 }
 
 // wanted, file, state, update and confirm implement source.
-func (s *keySet) wanted() Feed { return s.feed }
+func (s *keySet) wanted() Feed {
+	f := s.feed
+	f.Begun = s.current.Load() != nil
+	return f
+}
 
 func (s *keySet) file() string { return s.from }
 

@@ -109,7 +109,7 @@ routes:
 	e, err := engine.New(p, files, engine.WithClock(func() time.Time { return time.Unix(1_800_000_000, 0) }))
 	require.NoError(t, err)
 	require.Len(t, e.Feeds(), 1, "a route without a jwt of its own shares the policy's")
-	require.Equal(t, map[string]string{"jwks": "id/keys.json", "jwks.fixed": "id/keys.json"}, e.Files())
+	require.Equal(t, map[string]string{"jwks.fixed": "id/keys.json"}, e.Files())
 	for _, path := range []string{"/", "/same", "/fixed"} {
 		require.Empty(t, refusal(e, path, first.Token(`{}`)), path)
 		require.Equal(t, noKeyFits, refusal(e, path, second.Token(`{}`)), path)

@@ -16,6 +16,8 @@ import (
 const (
 	// maxIPSets: each set has a gauge that a proxy keeps for ever.
 	maxIPSets = 64
+	// maxDatabases: there are three kinds, and each request asks all of them.
+	maxDatabases = 8
 	// minRefreshSeconds: who asks more often wants a push; publishers of public
 	// feeds shut out who asks more than once an hour.
 	minRefreshSeconds = 10
@@ -54,6 +56,8 @@ func (p *Policy) addressChecks() check {
 	f.add(g.CountryHeader != "" && !isToken(g.CountryHeader), "geo.country_header", "must be the name of a header", "")
 	f.add(g.ASNHeader != "" && !isToken(g.ASNHeader), "geo.asn_header", "must be the name of a header", "")
 	f.add(g.AnonymousHeader != "" && !isToken(g.AnonymousHeader), "geo.anonymous_header", "must be the name of a header", "")
+	f.add(len(g.Databases) > maxDatabases, "geo.databases", "must be at most "+strconv.Itoa(maxDatabases), "")
+	f.list("geo.databases", g.Databases, func(s string) string { return choose(s == "", "must name a file", "") })
 	f.add(len(p.IPSets) > maxIPSets, "ip_sets", "must be at most "+strconv.Itoa(maxIPSets), "one set may hold several feeds")
 	seen := make([]string, 0, len(p.IPSets))
 	for i, s := range p.IPSets {
@@ -84,6 +88,7 @@ func (f *firstBad) content(path string, s IPSet) {
 	}
 	f.add(beginnings == 0 && s.URL == "", path, "must have entries, text, file or url", "")
 	f.add(beginnings > 1, path, "must have one of entries, text and file", "")
+	f.add(s.Format == ipset.FormatMMDB && (s.Text != "" || len(s.Entries) > 0), path+".format", "mmdb is for file and url", "")
 	f.add(s.Columns != IPColumns{} && s.Format != ipset.FormatCSV, path+".columns", "are for the format csv", "")
 	f.add(s.Score < 0 || s.Score > ipset.MaxScore, path+".score", "must be between 1 and "+strconv.Itoa(ipset.MaxScore), "")
 	f.add(s.MinScore < 0 || s.MinScore > ipset.MaxScore, path+".min_score", "must be between 1 and "+strconv.Itoa(ipset.MaxScore), "")

@@ -1,10 +1,7 @@
 package filter
 
 import (
-	"bytes"
-	"compress/gzip"
 	"errors"
-	"io"
 	"net/url"
 	"strconv"
 	"strings"
@@ -13,20 +10,9 @@ import (
 	"tabard/engine"
 )
 
-const (
-	// fetchTimeoutMS is how long an answer may take: a feed of 15 MB comes in a
-	// second or two, and a slow one has an hour's time to come at all.
-	fetchTimeoutMS = 30_000
-	// leaseSeconds is how long the virtual machine that fetches keeps the others
-	// from it; a little longer than the answer may take.
-	leaseSeconds = fetchTimeoutMS/1000 + 5
-	// retrySeconds is how soon a fetch that has failed is tried again, unless the
-	// feed is asked more often anyway.
-	retrySeconds = 60
-	// firstRetrySeconds is the same while there is nothing yet: at the start of a
-	// proxy its clusters may not be there, and without keys no token is good.
-	firstRetrySeconds = 5
-)
+// leaseSeconds is how long the virtual machine that fetches keeps the others
+// from it; a little longer than the answer may take.
+const leaseSeconds = engine.FeedTimeoutMS/1000 + 5
 
 // feeder is an engine that wants texts from URLs. engine.Engine is one.
 type feeder interface {
@@ -179,7 +165,7 @@ func (f *feed) fetch(s shared) error {
 		h = append(h, [2]string{"if-none-match", s.etag})
 	}
 	f.calling = true
-	err = f.plugin.host.Fetch(f.Cluster, h, fetchTimeoutMS, f.answered)
+	err = f.plugin.host.Fetch(f.Cluster, h, engine.FeedTimeoutMS, f.answered)
 	if err != nil {
 		f.calling = false
 		return stepError{"asking the cluster " + f.Cluster, err}
@@ -209,7 +195,7 @@ func (f *feed) take(h engine.Headers, body []byte, now time.Time) error {
 	status := h.Get(":status")
 	switch {
 	case status == "200":
-		text, err := unpack(h.Get("content-encoding"), body, f.MaxBytes)
+		text, err := engine.UnpackFeed(h.Get("content-encoding"), body, f.MaxBytes)
 		if err != nil {
 			return err
 		}
@@ -237,37 +223,15 @@ func (f *feed) take(h engine.Headers, body []byte, now time.Time) error {
 	return nil
 }
 
-// unpack takes gzip off, the only coding that was asked for.
-func unpack(coding string, body []byte, maxBytes int) (string, error) {
-	if coding == "" && len(body) <= maxBytes {
-		return string(body), nil
-	}
-	if coding != "gzip" {
-		return "", errors.New("the answer is longer than " + strconv.Itoa(maxBytes) + " bytes or in the coding " + strconv.Quote(coding))
-	}
-	r, err := gzip.NewReader(bytes.NewReader(body))
-	if err != nil {
-		return "", stepError{"unpacking", err}
-	}
-	text, err := io.ReadAll(io.LimitReader(r, int64(maxBytes)+1))
-	switch {
-	case err != nil:
-		return "", stepError{"unpacking", err}
-	case len(text) > maxBytes:
-		return "", errors.New("the answer is longer than " + strconv.Itoa(maxBytes) + " bytes when it is unpacked")
-	}
-	return string(text), nil
-}
-
 // postpone says when a fetch that has failed is tried again.
 func (f *feed) postpone() {
 	state, _, err := f.state()
 	if err != nil {
 		return // the lease will end
 	}
-	wait := int64(retrySeconds)
+	wait := int64(engine.FeedRetrySeconds)
 	if state.version == 0 {
-		wait = firstRetrySeconds
+		wait = engine.FeedFirstRetrySeconds
 	}
 	state.next = f.plugin.vm.wall().Unix() + min(wait, int64(f.RefreshSeconds))
 	_ = f.plugin.host.SetShared(f.stateKey(), state.encode(), 0)

@@ -99,8 +99,7 @@ func runAlerts(args []string, io stdio) (int, error) {
 	if len(policy.policy.Alerts.Rules) == 0 {
 		return exitFail, fmt.Errorf("%s has no alerts.rules", o.policy)
 	}
-	e, err := policy.engine()
-	if err != nil {
+	if err := policy.compiles(); err != nil {
 		return exitFail, err
 	}
 	w := alertWriter{options: o, watcher: alert.New(policy.policy.Alerts), out: bufio.NewWriter(io.out)}
@@ -110,8 +109,7 @@ func runAlerts(args []string, io stdio) (int, error) {
 	if len(o.audit) > 0 {
 		err = w.follow(io)
 	} else {
-		p := player{command: "alerts", io: io, sources: o.sources}
-		err = p.play(o.paths, perCore(replay.Native{Engine: e, Records: true}), func(r replay.Result) error { return w.add(*r.Outcome.Record) })
+		err = w.judge(policy, io)
 	}
 	err = errors.Join(err, w.close())
 	fmt.Fprintf(io.err, "alerts: %d of %d records\n", w.alerts, w.records)
@@ -125,6 +123,16 @@ func runAlerts(args []string, io stdio) (int, error) {
 		return exitHit, nil
 	}
 	return exitOK, nil
+}
+
+// judge plays the traffic through the policy.
+func (w *alertWriter) judge(policy loadedPolicy, io stdio) error {
+	e, err := policy.engine()
+	if err != nil {
+		return err
+	}
+	p := player{command: "alerts", io: io, sources: w.options.sources}
+	return p.play(w.options.paths, perCore(replay.Native{Engine: e, Records: true}), func(r replay.Result) error { return w.add(*r.Outcome.Record) })
 }
 
 // alertWriter writes alerts as they are raised.

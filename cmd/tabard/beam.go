@@ -61,6 +61,9 @@ func (o replayOptions) runOnBeam(ctx context.Context, p loadedPolicy, stderr io.
 // beamJob is what the workers need to know. The policy is compiled here, too:
 // a mistake is found before any machine is started, and so are its files.
 func (o replayOptions) beamJob(p loadedPolicy) (replay.Job, error) {
+	if p.hasFeeds() || p.hasDatabases() {
+		return replay.Job{}, errors.New("--beam goes without address sets at URLs and without databases: its workers have neither")
+	}
 	seen := recorder{FS: p.own, files: map[string][]byte{}}
 	p.rules = rules.Overlay(&seen)
 	if _, err := p.engine(); err != nil {

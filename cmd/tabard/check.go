@@ -188,7 +188,7 @@ func (o checkOptions) checkPolicy(file string) ([]report.Finding, error) {
 		return out, nil
 	}
 	// What only Coraza, or the policy's own rules about its parts, refuses.
-	if _, err := p.engine(); err != nil {
+	if err := p.compiles(); err != nil {
 		return asFinding(err)
 	}
 	return nil, nil

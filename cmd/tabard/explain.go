@@ -114,7 +114,11 @@ func runExplain(args []string, io stdio) (int, error) {
 	if err != nil {
 		return exitFail, err
 	}
-	explainer, err := explain.New(policy.policy, policy.rules)
+	options, err := policy.options()
+	if err != nil {
+		return exitFail, err
+	}
+	explainer, err := explain.New(policy.policy, policy.rules, options...)
 	if err != nil {
 		return exitFail, err
 	}

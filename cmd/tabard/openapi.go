@@ -12,13 +12,15 @@ import (
 
 var policyCommand = command{
 	name:    "policy",
-	summary: "make a policy of the description of an API",
+	summary: "make a policy of the description of an API, fetch the sets of a policy",
 	help: `usage: tabard policy from-openapi [flags] FILE
+       tabard policy fetch [--out DIR] POLICY
 
-Writes to standard output the policy that an OpenAPI 3 description (YAML or JSON)
-asks for: a route for each operation with its methods, content types, what a caller
-has to show, and schemas for parameters and JSON bodies. What is not described is
-refused with 404 or 405. Begin with --mode detect and look at what it reports:
+from-openapi writes to standard output the policy that an OpenAPI 3 description
+(YAML or JSON) asks for: a route for each operation with its methods, content
+types, what a caller has to show, and schemas for parameters and JSON bodies. What
+is not described is refused with 404 or 405. Begin with --mode detect and look at
+what it reports:
 
   tabard policy from-openapi --mode detect api.yaml > policy.yaml
   tabard replay --policy policy.yaml recorded.har
@@ -28,13 +30,23 @@ refused with 404 or 405. Begin with --mode detect and look at what it reports:
   --mode M      block (default) or detect
 
 What the description says and the policy does not check is on standard error and at
-the top of the policy. References to other files are not followed: bundle them first.`,
+the top of the policy. References to other files are not followed: bundle them first.
+
+fetch asks the URLs of the policy's ip_sets once, checks what they give as Envoy's
+filter does, and keeps it in a folder. Commands that judge recorded traffic ask no
+network, so that they say the same tomorrow: they take the sets from the folder that
+` + feedsVariable + ` names, in which tabard serve keeps them, too.
+
+  --out DIR     the folder (default $` + feedsVariable + `)`,
 	run: runPolicy,
 }
 
 func runPolicy(args []string, io stdio) (int, error) {
-	if len(args) == 0 || args[0] != "from-openapi" {
-		return exitFail, errors.New("say what to make a policy of: tabard policy from-openapi FILE")
+	switch {
+	case len(args) > 0 && args[0] == "fetch":
+		return runPolicyFetch(args[1:], io)
+	case len(args) == 0 || args[0] != "from-openapi":
+		return exitFail, errors.New("say what to do: tabard policy from-openapi FILE, or tabard policy fetch POLICY")
 	}
 	var o openapi.Options
 	f := newFlags("policy")

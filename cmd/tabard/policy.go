@@ -29,13 +29,15 @@ type loadedPolicy struct {
 	rules  fs.FS
 	// own are the files before the built-in ones.
 	own fs.FS
+	// folders are where the policy's files are looked for.
+	folders folders
 }
 
 // loadPolicy reads a policy file for a command that fetches nothing, and refuses
-// one that cannot do without.
+// one whose keys would be unknown.
 func loadPolicy(file string, more ...fs.FS) (loadedPolicy, error) {
 	p, err := readPolicy(file, more...)
-	if err == nil {
+	if err == nil && os.Getenv(feedsVariable) == "" { // keptFeed looks there
 		err = p.policy.Offline()
 	}
 	return p, err
@@ -46,7 +48,6 @@ func loadPolicy(file string, more ...fs.FS) (loadedPolicy, error) {
 // Without a file it is the built-in default. What stands in more goes before all
 // of them.
 func readPolicy(file string, more ...fs.FS) (loadedPolicy, error) {
-	var folders folders
 	p := loadedPolicy{name: "built-in (CRS at paranoia level 1, blocking)", text: []byte("profile: api\n"), policy: engine.Policy{Profile: engine.ProfileAPI}}
 	if file != "" {
 		text, err := os.ReadFile(file)
@@ -57,15 +58,15 @@ func readPolicy(file string, more ...fs.FS) (loadedPolicy, error) {
 		if p.policy, err = engine.ParsePolicy(file, text); err != nil {
 			return p, err
 		}
-		folders = append(folders, filepath.Dir(file))
+		p.folders = append(p.folders, filepath.Dir(file))
 	}
 	if named := os.Getenv(rulesVariable); named != "" {
 		if info, err := os.Stat(named); err != nil || !info.IsDir() {
 			return p, fmt.Errorf("%s is no folder: %s", rulesVariable, named)
 		}
-		folders = append(folders, named)
+		p.folders = append(p.folders, named)
 	}
-	p.own = firstOf(append(more[:len(more):len(more)], folders))
+	p.own = firstOf(append(more[:len(more):len(more)], p.folders))
 	p.rules = rules.Overlay(p.own)
 	return p, nil
 }
@@ -82,9 +83,6 @@ func (f firstOf) Open(name string) (file fs.File, err error) {
 	}
 	return file, err
 }
-
-// engine compiles the policy.
-func (p loadedPolicy) engine() (*engine.Engine, error) { return engine.New(p.policy, p.rules) }
 
 // setScreen replaces the policy's mode of the fast path; "" leaves it.
 func (p *loadedPolicy) setScreen(mode engine.ScreenMode) error {

@@ -12,6 +12,7 @@ import (
 	"os/signal"
 	"syscall"
 
+	"tabard/internal/feeds"
 	"tabard/internal/serve"
 )
 
@@ -32,6 +33,12 @@ upstream's. WebSocket, server-sent events, gRPC and trailers pass.
   --metrics ADDR    serve Prometheus metrics at /metrics, and /healthz
   --tls-cert FILE   certificate chain and key in PEM, for HTTPS; without them the
   --tls-key FILE    listener speaks HTTP/1.1 and, with prior knowledge, HTTP/2
+
+Sets of addresses at URLs are fetched at the start and then as often as the policy
+says; files of sets and databases are read anew when they change, whether they are
+moved into place, written or linked anew. What fails is logged and counted
+(tabard_feed_age_seconds, tabard_feed_fetches_total), and the last good content
+stays: over a restart, too, if ` + feedsVariable + ` names a folder to keep it in.
 
 Audit lines go to standard output, one JSON object for each exchange that was
 blocked, that a rule which logs has matched, or that failed. SIGTERM or Ctrl-C
@@ -73,7 +80,7 @@ func runServe(args []string, io stdio) (int, error) {
 		return exitFail, err
 	}
 	logger := log.New(io.err, "tabard serve: ", log.LstdFlags)
-	proxy, err := o.proxy(io, logger)
+	proxy, refresher, err := o.proxy(io, logger)
 	if err != nil {
 		return exitFail, err
 	}
@@ -97,6 +104,7 @@ func runServe(args []string, io stdio) (int, error) {
 		logger.Printf("metrics on http://%s/metrics", l.Addr())
 		go func() { failed <- serve.Serve(ctx, l, proxy.Metrics(), nil, logger) }()
 	}
+	refresher.Start(ctx)
 	logger.Printf("listening on %s, upstream %s", listener.Addr(), o.upstream)
 	go func() { failed <- serve.Serve(ctx, listener, proxy, secure, logger) }()
 	// Either ends with an error when it cannot go on, and with nil after ctx.
@@ -107,26 +115,25 @@ func runServe(args []string, io stdio) (int, error) {
 	return exitOK, err
 }
 
-// proxy compiles the policy and prepares the upstream.
-func (o serveOptions) proxy(io stdio, logger *log.Logger) (*serve.Proxy, error) {
+// proxy compiles the policy and prepares the upstream and what keeps sets and
+// databases up to date.
+func (o serveOptions) proxy(io stdio, logger *log.Logger) (*serve.Proxy, *feeds.Refresher, error) {
 	upstream, err := url.Parse(o.upstream)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	policy, err := readPolicy(o.policy)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	e, err := policy.engine()
+	e, refresher, err := policy.refreshed(logger)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	if feeds := e.Feeds(); len(feeds) > 0 {
-		return nil, fmt.Errorf("the set %q has a url, which only the filter in Envoy fetches: name a file", feeds[0].Name)
-	}
-	return serve.New(serve.Options{
-		Engine: e, Upstream: upstream, Audit: io.out, Log: logger,
+	proxy, err := serve.New(serve.Options{
+		Engine: e, Upstream: upstream, Audit: io.out, Log: logger, Sources: refresher,
 	})
+	return proxy, refresher, err
 }
 
 // tls is nil without a certificate.

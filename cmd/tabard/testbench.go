@@ -195,7 +195,11 @@ func (b *testBench) start(ctx context.Context, key string, p loadedPolicy) (ftw.
 	}
 	b.policies[key] = p
 	if b.collector != nil {
-		return cover.NewRunner(b.collector, p.policy, p.rules)
+		options, err := p.options()
+		if err != nil {
+			return nil, err
+		}
+		return cover.NewRunner(b.collector, p.policy, p.rules, options...)
 	}
 	switch b.options.runner {
 	case "engine":
@@ -203,6 +207,9 @@ func (b *testBench) start(ctx context.Context, key string, p loadedPolicy) (ftw.
 		return native.Runner{Engine: e}, err
 	case "envoy":
 		return b.envoySite(p), nil
+	}
+	if err := p.feedsInModule(); err != nil {
+		return nil, err
 	}
 	if b.module == nil {
 		var err error

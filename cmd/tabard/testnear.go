@@ -57,7 +57,11 @@ func (b *testBench) explainer(r ftw.Result) (*explain.Explainer, error) {
 	// The fast path has no part in why a rule matches, and takes long to compile.
 	p := b.policies[key]
 	p.policy.Screen = engine.ScreenOff
-	x, err := explain.New(p.policy, p.rules)
+	options, err := p.options()
+	if err != nil {
+		return nil, err
+	}
+	x, err := explain.New(p.policy, p.rules, options...)
 	if err == nil {
 		if b.explainers == nil {
 			b.explainers = map[string]*explain.Explainer{}

@@ -96,6 +96,10 @@ func runTune(args []string, io stdio) (int, error) {
 	if err != nil {
 		return exitFail, err
 	}
+	options, err := policy.options()
+	if err != nil {
+		return exitFail, err
+	}
 	suites, err := crs.Load()
 	if err != nil {
 		return exitFail, err
@@ -103,7 +107,7 @@ func runTune(args []string, io stdio) (int, error) {
 	tuner, err := tune.New(tune.Options{
 		Policy: policy.policy, Attacks: tune.Attacks(suites), FirstID: o.firstID, TargetShare: o.target / 100,
 		Compile: func(p engine.Policy, more ...engine.Option) (*engine.Engine, error) {
-			return engine.New(p, policy.rules, more...)
+			return engine.New(p, policy.rules, append(options[:len(options):len(options)], more...)...)
 		},
 	})
 	if err != nil {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -26,6 +27,9 @@ func wasmJudges(ctx context.Context, file string, p loadedPolicy) ([]replay.Judg
 	if os.Getenv(rulesVariable) != "" {
 		return nil, nil, errors.New(rulesVariable + " does not reach the module, which knows its built-in rules only: unset it or use --engine native")
 	}
+	if err := cmp.Or(p.policy.Offline(), p.feedsInModule()); err != nil {
+		return nil, nil, err
+	}
 	module, err := compileModule(ctx, file)
 	if err != nil {
 		return nil, nil, err
@@ -43,6 +47,14 @@ func wasmJudges(ctx context.Context, file string, p loadedPolicy) ([]replay.Judg
 		judges[i] = &wasmJudge{module: module, policy: string(p.text), host: host}
 	}
 	return judges, closeAll, nil
+}
+
+// feedsInModule refuses a policy whose sets would be empty.
+func (p loadedPolicy) feedsInModule() error {
+	if p.hasFeeds() {
+		return errors.New("the policy has address sets at URLs, which the module fetches in Envoy only: use the native engine")
+	}
+	return nil
 }
 
 // compileModule compiles the module of that file; empty for the one beside this

@@ -26,11 +26,15 @@ const (
 	// FormatSpamhaus has one JSON object a line, as Spamhaus DROP: cidr and
 	// sblid, which becomes the source.
 	FormatSpamhaus Format = "spamhaus"
+	// FormatMMDB is a MaxMind database of anonymizing networks. It is no text and
+	// not for this package: the native program makes a list of it first
+	// (engine.WithDatabases), and the filter refuses it.
+	FormatMMDB Format = "mmdb"
 )
 
 // Choices returns the accepted spellings.
 func (Format) Choices() []string {
-	return []string{string(FormatList), string(FormatIpsum), string(FormatCSV), string(FormatSpamhaus)}
+	return []string{string(FormatList), string(FormatIpsum), string(FormatCSV), string(FormatSpamhaus), string(FormatMMDB)}
 }
 
 // BadLines is what happens to a line that cannot be read.

@@ -73,7 +73,7 @@ type door struct {
 }
 
 // testSupport are packages that only tests import.
-var testSupport = []string{"filter/filtertest", "e2e", "engine/screen/difftest", "engine/screen/dfa/rxtest"}
+var testSupport = []string{"filter/filtertest", "internal/mmdb/mmdbtest", "e2e", "engine/screen/difftest", "engine/screen/dfa/rxtest"}
 
 var doors = []door{
 	{"unsafe", []string{"filter/abi"}, true, "what breaks Go's rules is in one place"},
@@ -84,6 +84,8 @@ var doors = []door{
 	{"github.com/tetratelabs/wazero", []string{"internal/wasmhost"}, false, "wasm outside Envoy runs in one place"},
 	{"github.com/stretchr/testify", testSupport, true, "it is for tests"},
 	{"testing", testSupport, true, "it is for tests"},
+	{"github.com/oschwald/maxminddb-golang", []string{"internal/mmdb"}, false, "databases are read in one place, and not in the filter"},
+	{"github.com/maxmind/mmdbwriter", []string{"internal/mmdb/mmdbtest"}, false, "it is for tests"},
 	{"github.com/gopacket", []string{"internal/capture"}, true, "packets are read in one place"},
 	{"net/http", []string{"cmd", "internal", "e2e", "tools"}, true, "the engine opens no socket, and net/http would double the filter"},
 	{"os", []string{"cmd", "internal", "e2e", "tools", "filter/wasm", "rules", "engine/screen/gate/gen", "engine/screen/gate/internal", "engine/screen/difftest"}, true, "the engine opens no file"},

@@ -21,11 +21,11 @@ type Runner struct {
 }
 
 // NewRunner compiles a policy and tells the collector its rules. The fast path is
-// off: it would answer without Coraza.
-func NewRunner(c *Collector, policy engine.Policy, rules fs.FS) (*Runner, error) {
+// off: it would answer without Coraza. Options are for the engine.
+func NewRunner(c *Collector, policy engine.Policy, rules fs.FS, options ...engine.Option) (*Runner, error) {
 	policy.Screen = engine.ScreenOff
 	r := &Runner{collector: c, recorder: trace.NewRecorder(), tables: map[string]*seclang.Table{}}
-	e, err := engine.New(policy, rules, engine.WithWatcher(r.recorder))
+	e, err := engine.New(policy, rules, append(options[:len(options):len(options)], engine.WithWatcher(r.recorder))...)
 	if err != nil {
 		return nil, err
 	}

@@ -31,15 +31,16 @@ type ruleSet struct {
 	place func(seclang.Position) seclang.Position
 }
 
-// New compiles a policy. The error is that of engine.New.
-func New(policy engine.Policy, rules fs.FS) (*Explainer, error) {
+// New compiles a policy. Options are for its engines, and the error is that of
+// engine.New.
+func New(policy engine.Policy, rules fs.FS, options ...engine.Option) (*Explainer, error) {
 	e := &Explainer{recorder: trace.NewRecorder(), sets: map[string]ruleSet{}}
 	var err error
-	if e.judged, err = engine.New(policy, rules); err != nil {
+	if e.judged, err = engine.New(policy, rules, options...); err != nil {
 		return nil, err
 	}
 	policy.Screen = engine.ScreenOff
-	if e.traced, err = engine.New(policy, rules, engine.WithWatcher(e.recorder)); err != nil {
+	if e.traced, err = engine.New(policy, rules, append(options[:len(options):len(options)], engine.WithWatcher(e.recorder))...); err != nil {
 		return nil, err
 	}
 	sets, err := engine.RuleSets(policy, rules)

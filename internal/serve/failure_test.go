@@ -131,7 +131,7 @@ func TestAHeldResponseThatTakesTooLongIsATimeout(t *testing.T) {
 }
 
 func TestMetricsOfRulesAreBounded(t *testing.T) {
-	m := newMetrics()
+	m := newMetrics(nil)
 	for id := range maxRuleMetrics + 5 {
 		m.exchange(engine.Verdict{Action: engine.Detect, Matches: []engine.Match{{ID: id + 1}}}, false, 0)
 	}

@@ -26,6 +26,10 @@ var families = []struct{ name, kind, help string }{
 	{"tabard_internal_errors_total", "counter", "Exchanges that the WAF itself failed on."},
 	{"tabard_uninspected_bytes_total", "counter", "Body bytes that passed without inspection, by reason."},
 	{"tabard_upstream_errors_total", "counter", "Requests that the upstream did not answer."},
+	{"tabard_feed_fetches_total", "counter", "Fetches of address sets, and files read anew, by result: good (taken, or nothing new) and bad."},
+	{"tabard_feed_age_seconds", "gauge", "Seconds since a set was last known to be current: since its URL was asked, its file was written or its database was built."},
+	{"tabard_feed_entries", "gauge", "Entries of a set."},
+	{"tabard_feed_bad_lines", "gauge", "Lines of a set that were left out."},
 	{"tabard_inspection_seconds", "histogram", "Time in the engine for one exchange."},
 }
 
@@ -37,21 +41,28 @@ var bucketSeconds = [...]float64{0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 
 type metrics struct {
 	mu      sync.Mutex
 	series  map[string]uint64 // by name and labels
+	sources Sources
 	rules   int
 	buckets [len(bucketSeconds) + 1]uint64
 	seconds float64
 }
 
 // newMetrics begins with the series that alerts are written on, at 0.
-func newMetrics() *metrics {
-	m := &metrics{series: map[string]uint64{"tabard_internal_errors_total": 0, "tabard_upstream_errors_total": 0}}
+func newMetrics(sources Sources) *metrics {
+	m := &metrics{sources: sources, series: map[string]uint64{"tabard_internal_errors_total": 0, "tabard_upstream_errors_total": 0}}
 	for _, outcome := range []string{"pass", "detect", "block", "error", "aborted"} {
 		m.series[label("tabard_requests_total", "outcome", outcome)] = 0
 	}
 	return m
 }
 
-func label(name, key, value string) string { return name + "{" + key + `="` + value + `"}` }
+// label writes a series. A value may be the name of a file, with what Prometheus
+// wants escaped.
+func label(name, key, value string) string {
+	return name + "{" + key + `="` + labelEscapes.Replace(value) + `"}`
+}
+
+var labelEscapes = strings.NewReplacer(`\`, `\\`, "\n", `\n`, `"`, `\"`)
 
 func (m *metrics) add(series string) { m.addN(series, 1) }
 
@@ -105,10 +116,25 @@ func (m *metrics) rule(id int) {
 	m.series[series]++
 }
 
+// feeds takes in what the sources say now.
+func (m *metrics) feeds(now time.Time) {
+	good, bad := m.sources.Fetches()
+	m.series[label("tabard_feed_fetches_total", "result", "good")] = good
+	m.series[label("tabard_feed_fetches_total", "result", "bad")] = bad
+	for _, s := range m.sources.States() {
+		m.series[label("tabard_feed_age_seconds", "feed", s.Name)] = uint64(max(0, now.Sub(s.Updated)) / time.Second)
+		m.series[label("tabard_feed_entries", "feed", s.Name)] = uint64(s.Entries)
+		m.series[label("tabard_feed_bad_lines", "feed", s.Name)] = uint64(s.BadLines)
+	}
+}
+
 // write prints the text format of Prometheus, version 0.0.4.
 func (m *metrics) write(w io.Writer) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if m.sources != nil {
+		m.feeds(time.Now())
+	}
 	names := slices.Sorted(maps.Keys(m.series))
 	for _, f := range families {
 		fmt.Fprintf(w, "# HELP %s %s\n# TYPE %s %s\n", f.name, f.help, f.name, f.kind)

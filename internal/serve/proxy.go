@@ -30,6 +30,17 @@ type Options struct {
 	Audit io.Writer
 	// Log gets what an operator has to know.
 	Log *log.Logger
+	// Sources show in the metrics; nil for none.
+	Sources Sources
+}
+
+// Sources are the sets of addresses and databases that change while the proxy
+// runs. They are safe for concurrent use.
+type Sources interface {
+	// States says how old each is and what is in it.
+	States() []engine.FeedState
+	// Fetches counts the fetches and reads that have ended well, and the others.
+	Fetches() (good, bad uint64)
 }
 
 const (
@@ -81,7 +92,7 @@ func New(o Options) (*Proxy, error) {
 	}
 	p := &Proxy{
 		engine: o.Engine, base: &base, log: o.Log, audit: o.Audit,
-		metrics: newMetrics(), holdLimit: holdLimit,
+		metrics: newMetrics(o.Sources), holdLimit: holdLimit,
 	}
 	p.forward = &httputil.ReverseProxy{
 		Rewrite: p.rewrite, ModifyResponse: p.judgeResponse, ErrorHandler: p.forwardFailed,
