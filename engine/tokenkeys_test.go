@@ -79,8 +79,8 @@ func TestABadKeySetNeverReplacesAGoodOne(t *testing.T) {
 	now := time.Unix(1_800_000_000, 0)
 	require.NoError(t, e.TakeFeed("jwks", jwttest.KeySet(good), now))
 	for bad, want := range map[string]string{
-		"":             `https://id.example/jwks: not one JSON object: write {"keys": [...]}`,
-		"<html>":       `https://id.example/jwks: not one JSON object: write {"keys": [...]}`,
+		"":             `https://id.example/jwks: line 1, column 1: not a JSON text; write {"keys": [...]}`,
+		"<html>":       `https://id.example/jwks: line 1, column 1: not a JSON text; write {"keys": [...]}`,
 		`{"keys":[]}`:  `https://id.example/jwks: keys must be a list of 1 to 64 keys`,
 		`{"error":""}`: `https://id.example/jwks: there is no key for signatures among the keys: RSA, EC (P-256, P-384, P-521), OKP (Ed25519) and oct are known`,
 		`{"keys":[` + good.JWK() + `,{"kty":"RSA","n":"AQAB","e":"AQAB"}]}`:                             `https://id.example/jwks: keys[1].n has 24 bits: 2048 to 16384 are safe`,
@@ -119,7 +119,7 @@ routes:
 	require.Empty(t, refusal(e, "/fixed", first.Token(`{}`)))
 	require.NoError(t, e.TakeFeed("jwks.fixed", jwttest.KeySet(second), time.Now()))
 	require.Empty(t, refusal(e, "/fixed", second.Token(`{}`)))
-	require.ErrorContains(t, e.TakeFeed("jwks.fixed", "{", time.Now()), "id/keys.json: not one JSON object")
+	require.ErrorContains(t, e.TakeFeed("jwks.fixed", "{", time.Now()), "id/keys.json: line 1, column 2: not a JSON text")
 }
 
 func TestWrongPlacesOfKeySets(t *testing.T) {

@@ -2,7 +2,7 @@ package ijson
 
 import (
 	"bytes"
-	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf16"
@@ -32,11 +32,16 @@ const (
 	BadText
 	// TooDeep: nested deeper than the limit.
 	TooDeep
+	// TooMany: an object has more members than Object.MaxMembers.
+	TooMany
+	// ProblemCount is how many there are, OK included.
+	ProblemCount
 )
 
 var problems = [...]string{
 	"nothing", "not a JSON text", "a byte order mark", "text behind the value", "NaN or Infinity",
 	"a number out of range", "a repeated key", "text that is no UTF-8", "nested too deeply",
+	"too many members",
 }
 
 // String returns the problem in words.
@@ -50,7 +55,7 @@ type Leaf func(path []byte, kind byte, value string)
 
 // Check says whether text is one I-JSON text that nests at most maxDepth deep.
 func Check(text string, maxDepth int) Problem {
-	r := reader{in: text, maxDepth: maxDepth, names: map[name]struct{}{}}
+	r := reader{in: text, maxDepth: maxDepth, strict: true}
 	return r.whole()
 }
 
@@ -71,12 +76,21 @@ type reader struct {
 	path     []byte
 	leaf     Leaf
 	tree     *builder // nil unless the values are wanted
-	// names holds the members of all objects; nil when nobody asks. A map with
-	// Go's random seed, so that a client cannot make it slow.
-	names   map[name]struct{}
+	outer    *Object  // nil unless its members are wanted
+	// strict: no object may have a member twice.
+	strict bool
+	// names are the first members of the objects that are open, outermost first.
+	names []string
+	// more holds further members of all objects. A map with Go's random seed, so
+	// that a client cannot make it slow.
+	more    map[name]struct{}
 	objects int
 	problem Problem
 }
+
+// fewNames is how many members of an object are compared one by one. Most have
+// fewer, and need no map.
+const fewNames = 32
 
 // name is a member of the object with a number.
 type name struct {
@@ -95,6 +109,9 @@ func (r *reader) whole() Problem {
 		return BadText
 	}
 	r.blanks()
+	if r.outer != nil && r.peek() != '{' {
+		return Invalid
+	}
 	if !r.value() {
 		return r.problem
 	}
@@ -211,7 +228,9 @@ func (r *reader) elements() bool {
 		return true
 	}
 	for i := 0; ; i++ {
-		r.path = strconv.AppendInt(append(r.path[:at], '.'), int64(i), 10)
+		if r.leaf != nil {
+			r.path = strconv.AppendInt(append(r.path[:at], '.'), int64(i), 10)
+		}
 		r.blanks()
 		if !r.value() {
 			return false
@@ -226,31 +245,34 @@ func (r *reader) elements() bool {
 }
 
 func (r *reader) members() bool {
-	at := len(r.path)
+	at, first := len(r.path), len(r.names)
 	r.objects++
 	object := r.objects
 	if r.blanks(); r.take('}') {
 		return true
 	}
-	for {
+	for n := 0; ; n++ {
 		if r.blanks(); r.peek() != '"' {
 			return r.fail(Invalid)
 		}
 		key, ok := r.text()
-		if !ok || !r.unique(object, key) {
+		if !ok || !r.unique(object, first, n, key) {
 			return false
 		}
-		r.path = append(append(r.path[:at], '.'), key...)
+		if r.leaf != nil {
+			r.path = append(append(r.path[:at], '.'), key...)
+		}
 		if r.tree != nil {
 			r.tree.names = append(r.tree.names, key)
 		}
 		if r.blanks(); !r.take(':') {
 			return r.fail(Invalid)
 		}
-		if r.blanks(); !r.value() {
+		if r.blanks(); !r.member(key) {
 			return false
 		}
 		if r.blanks(); r.take('}') {
+			r.names = r.names[:first]
 			return true
 		}
 		if !r.take(',') {
@@ -259,15 +281,47 @@ func (r *reader) members() bool {
 	}
 }
 
-func (r *reader) unique(object int, key string) bool {
-	if r.names == nil {
+// member reads the value of a member, and hands it on.
+func (r *reader) member(key string) bool {
+	start := r.pos
+	if !r.value() {
+		return false
+	}
+	if r.outer != nil && r.outer.Member != nil && r.depth == 1 {
+		r.outer.Member(key, r.in[start:r.pos])
+	}
+	return true
+}
+
+// unique remembers the name of the n-th member of an object, whose names begin
+// at first, and says whether the object has not had it before.
+func (r *reader) unique(object, first, n int, key string) bool {
+	if !r.strict {
 		return true
 	}
-	n := name{object, key}
-	if _, twice := r.names[n]; twice {
+	if r.outer != nil {
+		if n == r.outer.MaxMembers {
+			return r.fail(TooMany)
+		}
+		if r.outer.Fold && r.depth == 1 {
+			key = Fold(key)
+		}
+	}
+	if slices.Contains(r.names[first:], key) {
 		return r.fail(DuplicateKey)
 	}
-	r.names[n] = struct{}{}
+	if n < fewNames {
+		r.names = append(r.names, key)
+		return true
+	}
+	further := name{object, key}
+	if _, twice := r.more[further]; twice {
+		return r.fail(DuplicateKey)
+	}
+	if r.more == nil {
+		r.more = map[name]struct{}{}
+	}
+	r.more[further] = struct{}{}
 	return true
 }
 
@@ -297,7 +351,7 @@ func (r *reader) number() bool {
 		}
 	}
 	if text := r.in[start:r.pos]; len(text) > maxPlainDigits || !exact {
-		if f, err := strconv.ParseFloat(text, 64); err != nil || math.IsInf(f, 0) {
+		if _, err := strconv.ParseFloat(text, 64); err != nil {
 			return r.fail(NumberRange)
 		}
 	}

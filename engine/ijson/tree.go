@@ -35,7 +35,7 @@ func (v *Value) Get(name string) (*Value, bool) {
 // pieces of text.
 func Parse(text string, maxDepth int) (Value, Problem) {
 	var b builder
-	r := reader{in: text, maxDepth: maxDepth, names: map[name]struct{}{}, tree: &b}
+	r := reader{in: text, maxDepth: maxDepth, strict: true, tree: &b}
 	p := r.whole()
 	return b.value, p
 }

@@ -8,11 +8,11 @@ import (
 
 // claims are the registered claims that the checks need, as JSON values.
 type claims struct {
-	iss, sub, aud, exp, nbf, iat []byte
+	iss, sub, aud, exp, nbf, iat string
 }
 
-func (c *claims) member(name, value []byte) {
-	switch string(name) {
+func (c *claims) member(name, value string) {
+	switch name {
 	case "iss":
 		c.iss = value
 	case "sub":
@@ -29,7 +29,7 @@ func (c *claims) member(name, value []byte) {
 }
 
 func (t *Token) claims() (c claims) {
-	scanObject(t.claimsText, &c)
+	readObject(t.claimsText, c.member)
 	return c
 }
 
@@ -97,7 +97,7 @@ func (c *claims) times(r *Rules, now time.Time) Problem {
 	switch {
 	case !ok1 || !ok2 || !ok3:
 		return DateInvalid
-	case r.CheckTimes && c.exp != nil && exp+leeway <= seconds:
+	case r.CheckTimes && c.exp != "" && exp+leeway <= seconds:
 		return Expired
 	case r.CheckTimes && nbf > seconds+leeway:
 		return TooEarly
@@ -106,10 +106,10 @@ func (c *claims) times(r *Rules, now time.Time) Problem {
 	}
 	if r.MaxLifetime > 0 {
 		start := seconds
-		if c.iat != nil {
+		if c.iat != "" {
 			start = iat
 		}
-		if c.exp == nil || exp-start > r.MaxLifetime.Seconds()+leeway {
+		if c.exp == "" || exp-start > r.MaxLifetime.Seconds()+leeway {
 			return LivesTooLong
 		}
 	}
@@ -118,8 +118,8 @@ func (c *claims) times(r *Rules, now time.Time) Problem {
 
 // date gives a NumericDate of RFC 7519, 0 for one that is not there; ok is false
 // when it is none.
-func date(value []byte) (seconds float64, ok bool) {
-	if value == nil {
+func date(value string) (seconds float64, ok bool) {
+	if value == "" {
 		return 0, true
 	}
 	n, ok := numberOf(value)

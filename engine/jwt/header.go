@@ -1,23 +1,32 @@
 package jwt
 
-import "strings"
+import (
+	"strings"
+
+	"tabard/engine/ijson"
+)
 
 // headerBytes is the room for a decoded header without allocating; a header
 // with alg, typ and kid has less than 100 bytes.
 const headerBytes = 256
 
-// header is what the checks need of a JOSE header: JSON values as written, nil
+// header is what the checks need of a JOSE header: JSON values as written, ""
 // for a member that is not there.
 type header struct {
-	alg, enc, typ, cty, kid             []byte
-	crit, b64, zip, p2c                 []byte
-	embeddedKey, certificates, jku, x5u []byte // jwk, x5c
+	alg, enc, typ, cty, kid             string
+	crit, b64, zip, p2c                 string
+	embeddedKey, certificates, jku, x5u string // jwk, x5c
 }
 
-func (h *header) member(name, value []byte) {
-	switch string(name) {
+// member takes a member whose name may be in any case: a library that does not
+// tell JWK from jwk would use it. Only alg must be what it is, because the others
+// would find none.
+func (h *header) member(name, value string) {
+	switch ijson.Fold(name) {
 	case "alg":
-		h.alg = value
+		if name == "alg" {
+			h.alg = value
+		}
 	case "enc":
 		h.enc = value
 	case "typ":
@@ -46,29 +55,26 @@ func (h *header) member(name, value []byte) {
 }
 
 // read fills h from a decoded first part of a token.
-func (h *header) read(text []byte) Problem {
-	switch scanHeader(text, h) {
-	case faultSyntax:
-		return HeaderJSON
-	case faultText:
-		return HeaderText
-	case faultDuplicate:
-		return HeaderDuplicate
-	case faultLimits:
-		return HeaderLimits
-	case faultNumber:
-		return HeaderNumber
+func (h *header) read(text string) Problem {
+	if p := headerProblems[h.scan(text)]; p != OK {
+		return p
 	}
 	return checkAlg(h.alg)
 }
 
+// scan reads a JOSE header without judging it.
+func (h *header) scan(text string) ijson.Problem {
+	p, _ := ijson.Object{MaxDepth: maxDepth, MaxMembers: maxMembers, Fold: true, Member: h.member}.Read(text)
+	return p
+}
+
 // checkAlg judges the JSON value of alg. A name is printable ASCII: registered
 // ones have letters, digits, "-" and "+", private ones are URIs.
-func checkAlg(value []byte) Problem {
-	if value == nil {
+func checkAlg(value string) Problem {
+	if value == "" {
 		return AlgMissing
 	}
-	alg, ok := textOf(value)
+	alg, ok := ijson.Text(value)
 	if !ok {
 		return AlgInvalid
 	}
@@ -110,16 +116,16 @@ func (h *header) problems(r *Rules, found []Problem) []Problem {
 		is   bool
 		what Problem
 	}{
-		{h.crit != nil, Critical},
-		{h.b64 != nil, Unencoded},
-		{h.zip != nil, Compressed},
-		{h.p2c != nil && !inRange(h.p2c, maxIterations), Iterations},
-		{h.embeddedKey != nil || h.certificates != nil, EmbeddedKey},
-		{h.cty != nil && h.nests(), Nested},
-		{h.cty != nil && !h.nests(), ContentType},
+		{h.crit != "", Critical},
+		{h.b64 != "", Unencoded},
+		{h.zip != "", Compressed},
+		{h.p2c != "" && !inRange(h.p2c, maxIterations), Iterations},
+		{h.embeddedKey != "" || h.certificates != "", EmbeddedKey},
+		{h.cty != "" && h.nests(), Nested},
+		{h.cty != "" && !h.nests(), ContentType},
 		{!r.takesType(h.typ), TypeConfused},
 		{!r.takesURL(h.jku) || !r.takesURL(h.x5u), KeyURL},
-		{h.kid != nil && !plainKeyID(h.kid), KeyID},
+		{h.kid != "" && !plainKeyID(h.kid), KeyID},
 	} {
 		if c.is {
 			found = append(found, c.what)
@@ -130,7 +136,7 @@ func (h *header) problems(r *Rules, found []Problem) []Problem {
 
 // nests says whether cty announces a nested token (RFC 7519, section 5.2).
 func (h *header) nests() bool {
-	cty, _ := textOf(h.cty)
+	cty, _ := ijson.Text(h.cty)
 	return strings.EqualFold(mediaType(cty), "application/jwt")
 }
 
@@ -143,7 +149,7 @@ func mediaType(t string) string {
 	return "application/" + t
 }
 
-func inRange(number []byte, most float64) bool {
+func inRange(number string, most float64) bool {
 	n, ok := numberOf(number)
 	return ok && n >= 0 && n <= most
 }
@@ -159,11 +165,11 @@ var otherTypes = []string{
 
 // takesType judges the JSON value of typ, which may be missing unless the rules
 // name types.
-func (r *Rules) takesType(value []byte) bool {
-	if value == nil {
+func (r *Rules) takesType(value string) bool {
+	if value == "" {
 		return len(r.Types) == 0
 	}
-	typ, ok := textOf(value)
+	typ, ok := ijson.Text(value)
 	if !ok {
 		return false
 	}
@@ -185,11 +191,11 @@ func hasType(list []string, typ string) bool {
 // takesURL judges the JSON value of jku or x5u: it must be one of the rules'
 // URLs, or lie below one that ends in a slash. A path that a client may resolve
 // to another one is refused.
-func (r *Rules) takesURL(value []byte) bool {
-	if value == nil {
+func (r *Rules) takesURL(value string) bool {
+	if value == "" {
 		return true
 	}
-	url, ok := textOf(value)
+	url, ok := ijson.Text(value)
 	if !ok || strings.Contains(url, "..") || strings.ContainsAny(url, "%\\ \t\r\n") {
 		return false
 	}
@@ -215,8 +221,8 @@ var kidMarks = []string{
 
 // plainKeyID judges the JSON value of kid, as it stands and with percent escapes
 // decoded.
-func plainKeyID(value []byte) bool {
-	kid, ok := textOf(value)
+func plainKeyID(value string) bool {
+	kid, ok := ijson.Text(value)
 	if !ok || len(kid) > maxKeyIDBytes {
 		return false
 	}

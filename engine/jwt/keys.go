@@ -5,7 +5,10 @@ import (
 	"errors"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
+
+	"tabard/engine/ijson"
 )
 
 // Keys verify signatures: a JSON Web Key Set (RFC 7517) for reading only. It is
@@ -37,7 +40,7 @@ const maxKeys = 64
 // when nothing is left, for a private key, and for secrets beside public keys:
 // with both, a public key may be taken for a secret.
 func ParseKeys(text string) (*Keys, error) {
-	set, err := readSet([]byte(text))
+	set, err := readSet(text)
 	if err != nil {
 		return nil, err
 	}
@@ -68,33 +71,38 @@ func (k *Keys) Len() int { return len(k.keys) }
 func (k *Keys) Symmetric() bool { return k.symmetric }
 
 // readSet gives the keys of a set, or the one key.
-func readSet(text []byte) ([][]byte, error) {
-	switch scanObject(text, nil) {
-	case faultNone:
-	case faultDuplicate:
-		return nil, errors.New("a member is named twice")
-	default:
-		return nil, errors.New("not one JSON object: write {\"keys\": [...]}")
+func readSet(text string) ([]string, error) {
+	list, isSet := "", false
+	p, offset := readObject(text, func(name, value string) {
+		if name == "keys" {
+			list, isSet = value, true
+		}
+	})
+	if p != ijson.OK {
+		return nil, errors.New(place(text, offset) + ": " + p.String() + "; write {\"keys\": [...]}")
 	}
-	list := find(text, []string{"keys"})
-	if list == nil {
-		return [][]byte{text}, nil
+	if !isSet {
+		return []string{text}, nil
 	}
-	set := elements(list)
+	set := ijson.Elements(list)
 	if set == nil || len(set) > maxKeys {
 		return nil, errors.New("keys must be a list of 1 to " + strconv.Itoa(maxKeys) + " keys")
 	}
 	return set, nil
 }
 
-// keyMembers are the members of a key.
-type keyMembers map[string][]byte
+// place is an offset in a text, for people.
+func place(text string, offset int) string {
+	before := text[:offset]
+	return "line " + strconv.Itoa(1+strings.Count(before, "\n")) + ", column " + strconv.Itoa(offset-strings.LastIndexByte(before, '\n'))
+}
 
-func (m keyMembers) member(name, value []byte) { m[string(name)] = value }
+// keyMembers are the members of a key.
+type keyMembers map[string]string
 
 // bytes decodes a base64url member.
 func (m keyMembers) bytes(name string) ([]byte, error) {
-	text, ok := textOf(m[name])
+	text, ok := ijson.Text(m[name])
 	if !ok || text == "" {
 		return nil, errors.New(": " + name + " is missing")
 	}
@@ -105,12 +113,12 @@ func (m keyMembers) bytes(name string) ([]byte, error) {
 }
 
 // parseKey reads one key; nil is one that is not for verifying signatures.
-func parseKey(value []byte) (*key, error) {
+func parseKey(value string) (*key, error) {
 	m := keyMembers{}
-	if scanObject(value, m) != faultNone {
+	if p, _ := readObject(value, func(name, value string) { m[name] = value }); p != ijson.OK {
 		return nil, errors.New(" is not a JSON object")
 	}
-	if m["d"] != nil {
+	if m["d"] != "" {
 		return nil, errors.New(" is a private key: write its public part, without d")
 	}
 	if !m.verifies() {
@@ -138,11 +146,11 @@ func parseKey(value []byte) (*key, error) {
 
 // verifies reads use and key_ops (RFC 7517, sections 4.2 and 4.3).
 func (m keyMembers) verifies() bool {
-	if use := m["use"]; use != nil && textOr(use) != "sig" {
+	if use := m["use"]; use != "" && textOr(use) != "sig" {
 		return false
 	}
 	ops := m["key_ops"]
-	return ops == nil || slices.Contains(valuesOf(ops), "verify")
+	return ops == "" || slices.Contains(valuesOf(ops), "verify")
 }
 
 // minSecretBytes is the shortest secret: RFC 7518, section 3.2, wants as many

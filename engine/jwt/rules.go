@@ -50,7 +50,7 @@ func (t *Token) Problems(r *Rules, now time.Time) []Problem {
 	if p := r.checkAlgorithm(t.Alg()); p != OK {
 		found = append(found, p)
 	}
-	if t.claimsText == nil {
+	if t.claimsText == "" {
 		return t.unseen(r, found)
 	}
 	if p := checkSignatureForm(t.Alg(), t.signature); p != OK {

@@ -3,6 +3,8 @@ package jwt
 import (
 	"bytes"
 	"strings"
+
+	"tabard/engine/ijson"
 )
 
 // DefaultMaxBytes is the longest token accepted when Limits do not say. Proxies
@@ -55,8 +57,8 @@ func Looks(token string) bool {
 		return false
 	}
 	var h header
-	if strict(first) && scanHeader(text, &h) == faultNone {
-		return h.alg != nil || h.enc != nil || bytes.Contains(bytes.ToUpper(h.typ), []byte("JWT"))
+	if strict(first) && h.scan(string(text)) == ijson.OK {
+		return h.alg != "" || h.enc != "" || strings.Contains(strings.ToUpper(h.typ), "JWT")
 	}
 	return dotted || bytes.Contains(text, []byte(`"alg"`))
 }
@@ -92,10 +94,9 @@ func Check(token string, limits Limits) Problem {
 type Token struct {
 	text       string
 	header     header
-	headerText []byte
-	claimsText []byte // nil for an encrypted token
+	headerText string
+	claimsText string // "" for an encrypted token
 	signature  []byte // nil for an encrypted token
-	room       [headerBytes]byte
 }
 
 // Parse takes a token apart. It gives nil and the problem when Check finds one.
@@ -139,7 +140,7 @@ func (t *Token) parseHeader(part string) Problem {
 	if !strict(part) {
 		return HeaderBase64
 	}
-	t.headerText = decode(t.room[:], part)
+	t.headerText = decodeText(part)
 	return t.header.read(t.headerText)
 }
 
@@ -165,23 +166,26 @@ func (t *Token) parseClaims(part string) Problem {
 	if !strict(part) {
 		return ClaimsBase64
 	}
-	t.claimsText = decode(nil, part)
-	switch scanObject(t.claimsText, nil) {
-	case faultSyntax:
-		if Looks(string(t.claimsText)) {
-			return Nested
-		}
-		return ClaimsJSON
-	case faultText:
-		return ClaimsText
-	case faultDuplicate:
-		return ClaimsDuplicate
-	case faultLimits:
-		return ClaimsLimits
-	case faultNumber:
-		return ClaimsNumber
+	t.claimsText = decodeText(part)
+	p, _ := readObject(t.claimsText, nil)
+	if p == ijson.Invalid && Looks(t.claimsText) {
+		return Nested
 	}
-	return OK
+	return claimsProblems[p]
+}
+
+// headerProblems and claimsProblems say what is wrong with a text that is no
+// strict JSON object.
+var headerProblems = [ijson.ProblemCount]Problem{
+	ijson.Invalid: HeaderJSON, ijson.ByteOrderMark: HeaderJSON, ijson.Trailing: HeaderJSON, ijson.NotANumber: HeaderJSON,
+	ijson.NumberRange: HeaderNumber, ijson.DuplicateKey: HeaderDuplicate, ijson.BadText: HeaderText,
+	ijson.TooDeep: HeaderLimits, ijson.TooMany: HeaderLimits,
+}
+
+var claimsProblems = [ijson.ProblemCount]Problem{
+	ijson.Invalid: ClaimsJSON, ijson.ByteOrderMark: ClaimsJSON, ijson.Trailing: ClaimsJSON, ijson.NotANumber: ClaimsJSON,
+	ijson.NumberRange: ClaimsNumber, ijson.DuplicateKey: ClaimsDuplicate, ijson.BadText: ClaimsText,
+	ijson.TooDeep: ClaimsLimits, ijson.TooMany: ClaimsLimits,
 }
 
 // parseEncrypted judges key, IV, ciphertext and tag by their alphabet alone:
@@ -190,7 +194,7 @@ func (t *Token) parseEncrypted(first, rest string) Problem {
 	if p := t.parseHeader(first); p != OK {
 		return p
 	}
-	if t.header.enc == nil {
+	if t.header.enc == "" {
 		return EncMissing
 	}
 	for part := range strings.SplitSeq(rest, ".") {
@@ -210,11 +214,6 @@ func (t *Token) Alg() string { return textOr(t.header.alg) }
 // KeyID is kid.
 func (t *Token) KeyID() string { return textOr(t.header.kid) }
 
-func textOr(value []byte) string {
-	text, _ := textOf(value)
-	return text
-}
-
 // signaturePart is the last part, as written.
 func (t *Token) signaturePart() string { return t.text[strings.LastIndexByte(t.text, '.')+1:] }
 
@@ -223,7 +222,13 @@ func DecodeText(s string) string {
 	if !strict(s) {
 		return ""
 	}
-	return string(decode(nil, s))
+	return decodeText(s)
+}
+
+// decodeText is decode for a text.
+func decodeText(s string) string {
+	var room [headerBytes]byte
+	return string(decode(room[:], s))
 }
 
 // Next finds the first token in any text: a run of base64url and dots that Looks

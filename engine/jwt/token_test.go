@@ -58,6 +58,8 @@ func TestCheckHeaderAndAlg(t *testing.T) {
 		"alg twice":                                     {`{"alg":"HS256","alg":"none"}`, jwt.HeaderDuplicate},
 		"alg twice, once escaped":                       {`{"alg":"HS256","\u0061lg":"none"}`, jwt.HeaderDuplicate},
 		"alg twice in different letters":                {`{"alg":"HS256","ALG":"none"}`, jwt.HeaderDuplicate},
+		"a member twice, once with the Kelvin sign":     {`{"alg":"HS256","kid":"a","\u212aid":"b"}`, jwt.HeaderDuplicate},
+		"a member twice, once with a long s":            {`{"alg":"HS256","crit":[],"x5t#s256":1,"x5t#\u017f256":2}`, jwt.HeaderDuplicate},
 		"a member twice inside an object":               {`{"alg":"HS256","jwk":{"k":1,"k":2}}`, jwt.HeaderDuplicate},
 		"a list":                                        {`[{"alg":"HS256"}]`, jwt.HeaderJSON},
 		"a string":                                      {`"alg"`, jwt.HeaderJSON},

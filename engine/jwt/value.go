@@ -3,96 +3,86 @@ package jwt
 import (
 	"strconv"
 	"strings"
+
+	"tabard/engine/ijson"
 )
 
-// textOf gives what a JSON string says; ok is false for any other value. The
-// value must have been read before.
-func textOf(value []byte) (text string, ok bool) {
-	if len(value) == 0 || value[0] != '"' {
-		return "", false
-	}
-	s := scanner{in: value}
-	out, ok := s.text()
-	return string(out), ok
+// maxDepth is how deep objects and arrays may nest. Real claims stay below
+// six (Keycloak's resource_access has three, rich authorization details
+// RFC 9396 five); recursive parsers behind us break at some thousand.
+const maxDepth = 16
+
+// maxMembers is how many members one object may have. A token of 8 KiB has room
+// for a few hundred.
+const maxMembers = 256
+
+// readObject reads a text as one JSON object with nothing but blanks around it,
+// and gives its members to take unless that is nil.
+func readObject(text string, take func(name, value string)) (p ijson.Problem, offset int) {
+	return ijson.Object{MaxDepth: maxDepth, MaxMembers: maxMembers, Member: take}.Read(text)
+}
+
+// textOr gives what a JSON string says, and "" for any other value.
+func textOr(value string) string {
+	text, _ := ijson.Text(value)
+	return text
 }
 
 // numberOf gives a JSON number; ok is false for any other value.
-func numberOf(value []byte) (n float64, ok bool) {
-	if len(value) == 0 || value[0] != '-' && !isDigit(value[0]) {
+func numberOf(value string) (n float64, ok bool) {
+	if value == "" || value[0] != '-' && !isDigit(value[0]) {
 		return 0, false
 	}
-	n, err := strconv.ParseFloat(string(value), 64)
+	n, err := strconv.ParseFloat(value, 64)
 	return n, err == nil
 }
+
+func isDigit(c byte) bool { return '0' <= c && c <= '9' }
 
 func hexByte(s string) (byte, bool) {
 	n, err := strconv.ParseUint(s, 16, 8)
 	return byte(n), err == nil
 }
 
-// elements cuts a JSON list, which has been read before, into its values.
-func elements(list []byte) (out [][]byte) {
-	s := scanner{in: list}
-	if !s.take('[') {
-		return nil
-	}
-	for s.blanks(); s.pos < len(s.in) && !s.take(']'); s.blanks() {
-		start := s.pos
-		if !s.value() {
-			return nil
+// find gives the value at a path of members; "" when there is none.
+func find(object string, path []string) string {
+	for _, wanted := range path {
+		inner := ""
+		p, _ := readObject(object, func(name, value string) {
+			if name == wanted {
+				inner = value
+			}
+		})
+		if p != ijson.OK {
+			return ""
 		}
-		out = append(out, s.in[start:s.pos])
-		s.blanks()
-		s.take(',')
-	}
-	return out
-}
-
-// finder is a memberSink that keeps the value of one member.
-type finder struct {
-	name  string
-	value []byte
-}
-
-func (f *finder) member(name, value []byte) {
-	if string(name) == f.name {
-		f.value = value
-	}
-}
-
-// find gives the value at a path of members; nil when there is none.
-func find(object []byte, path []string) []byte {
-	for _, name := range path {
-		f := finder{name: name}
-		if scanObject(object, &f) != faultNone {
-			return nil
-		}
-		object = f.value
+		object = inner
 	}
 	return object
 }
 
 // valuesOf gives a JSON value as texts: a string without quotes and escapes, the
 // values of a list one by one, everything else as written. Null is no value.
-func valuesOf(value []byte) []string {
-	switch {
-	case len(value) == 0 || string(value) == "null":
+func valuesOf(value string) []string {
+	if value == "" || value == "null" {
 		return nil
-	case value[0] == '[':
-		var out []string
-		for _, e := range elements(value) {
-			if text, ok := textOf(e); ok {
-				out = append(out, text)
-			} else {
-				out = append(out, string(e))
-			}
-		}
-		return out
 	}
-	if text, ok := textOf(value); ok {
-		return []string{text}
+	if value[0] != '[' {
+		return []string{plain(value)}
 	}
-	return []string{string(value)}
+	list := ijson.Elements(value)
+	for i := range list {
+		list[i] = plain(list[i])
+	}
+	return list
+}
+
+// plain gives a string without quotes and escapes, and any other value as it is.
+func plain(value string) string {
+	if text, ok := ijson.Text(value); ok {
+		return text
+	}
+	return value
 }
 
 // Member gives the values of a member of a JSON object by its path, whose names
@@ -100,7 +90,7 @@ func valuesOf(value []byte) []string {
 // as written. It gives none when text is no strict JSON object, when there is no
 // such member, or when it is null.
 func Member(text, path string) []string {
-	return valuesOf(find([]byte(text), strings.Split(path, ".")))
+	return valuesOf(find(text, strings.Split(path, ".")))
 }
 
 // Values gives what the variable JWT:name holds of the token: header.NAME and

@@ -34,7 +34,7 @@ func (k *Keys) verify(t *Token) Problem {
 	alg, kid, tries := t.Alg(), t.KeyID(), 0
 	for i := range k.keys {
 		key := &k.keys[i]
-		if t.header.kid != nil && key.id != "" && key.id != kid || !key.fits(alg) {
+		if t.header.kid != "" && key.id != "" && key.id != kid || !key.fits(alg) {
 			continue
 		}
 		if tries++; tries > maxTries {

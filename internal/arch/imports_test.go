@@ -20,7 +20,7 @@ var directions = []direction{
 	{"envoy", nil, nil},
 	{"rules", nil, []string{"engine", "internal"}},
 	// Detectors are pure functions: bytes in, findings out.
-	{"engine/jwt", nil, nil},
+	{"engine/jwt", []string{"engine/ijson"}, nil},
 	{"engine/mime", nil, nil},
 	{"engine/ipset", nil, nil},
 	{"engine", []string{"engine"}, []string{"rules", "internal"}},
