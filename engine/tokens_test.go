@@ -158,7 +158,7 @@ func TestLogsShowWhereATokenStoodAndNothingOfIt(t *testing.T) {
 jwt: {mode: required, sources: ["header:Authorization", "query:access", "cookie:session"], elsewhere: refuse}
 directives:
 - inline: |
-    SecRule JWT:claims.sub "@streq u1" "id:1,phase:1,pass,log,msg:'subject'"
+    SecRule JWT:claims.sub "@streq u1" "id:1,phase:1,pass,log,msg:'subject in %{MATCHED_VAR_NAME}',logdata:'%{MATCHED_VAR_NAME}'"
     SecRule JWT:claims.email "@contains @" "id:2,phase:1,pass,log,msg:'mail'"
     SecRule JWT:claims.iss "@contains example" "id:3,phase:1,pass,log,msg:'issuer'"
     SecRule JWT:header.kid "@streq k1" "id:4,phase:1,pass,log,msg:'kid'"
@@ -185,6 +185,8 @@ directives:
 		shown[m.ID] = [2]string{m.Target, m.Value}
 	}
 	require.Equal(t, [2]string{"JWT:claims.sub", "sha256:bb82030dbc2bcaba"}, shown[1])
+	require.Equal(t, []string{"subject in JWT:claims.sub", "JWT:claims.sub"}, []string{v.Matches[0].Message, v.Matches[0].Data}, "the author's name for it")
+	require.NotContains(t, v.audit, "tabard_jwt")
 	require.Equal(t, [2]string{"JWT:claims.email", "[redacted]"}, shown[2])
 	require.Equal(t, [2]string{"JWT:claims.iss", "https://id.example"}, shown[3])
 	require.Equal(t, [2]string{"JWT:header.kid", "k1"}, shown[4])

@@ -12,6 +12,7 @@ import (
 	"io/fs"
 
 	"tabard/engine"
+	"tabard/engine/operators"
 	"tabard/engine/seclang"
 	"tabard/engine/trace"
 )
@@ -99,7 +100,7 @@ func (x Explanation) message(r *seclang.Rule) string {
 			return m.Message
 		}
 	}
-	return r.Msg
+	return operators.JWT.Shown(r.Msg)
 }
 
 // place is where a rule begins.

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"tabard/engine"
+	"tabard/engine/operators"
 	"tabard/engine/seclang"
 	"tabard/engine/trace"
 )
@@ -205,7 +206,8 @@ func operator(op *seclang.Operator) string {
 	if op.Arg == "" {
 		return text
 	}
-	return text + " " + printable(op.Arg, window{0, min(len(op.Arg), maxArgBytes)}).text
+	arg := operators.JWT.Shown(op.Arg)
+	return text + " " + printable(arg, window{0, min(len(arg), maxArgBytes)}).text
 }
 
 // test shows a value on its way to the operator:
