@@ -58,7 +58,7 @@ type variant struct {
 // Option changes what an Engine takes from its surroundings.
 type Option func(*Engine)
 
-// WithClock gives the engine another clock, for audit lines.
+// WithClock gives the engine another clock, for exchanges that bring no time.
 func WithClock(now func() time.Time) Option { return func(e *Engine) { e.now = now } }
 
 // WithIDs gives the engine another source of transaction ids.
@@ -188,6 +188,10 @@ type Conn struct {
 	Server netip.AddrPort
 	// TLS says that the client's connection is encrypted.
 	TLS bool
+	// Time is when the exchange began; zero is now, by the engine's clock. The dates of
+	// tokens and the expiry of addresses are compared with it, and audit lines tell
+	// it. An address that has expired when its set is loaded is not in the set.
+	Time time.Time
 	// ProxyRoute is the name of the proxy's own route; rules read it as
 	// TX:tabard_proxy_route.
 	ProxyRoute string
@@ -235,7 +239,10 @@ type Request struct {
 // Begin starts an exchange. The Exchange is for one goroutine; End must be
 // called once.
 func (e *Engine) Begin(c Conn) *Exchange {
-	x := &Exchange{engine: e, conn: c, variant: &e.variants[0], started: e.now()}
+	x := &Exchange{engine: e, conn: c, variant: &e.variants[0], started: c.Time}
+	if x.started.IsZero() {
+		x.started = e.now()
+	}
 	x.verdict.Action = Pass
 	x.verdict.TransactionID = c.ID
 	if !isTransactionID(c.ID) {

@@ -241,3 +241,22 @@ func TestWrongSettingsOfTokensAreErrorsWithTheirPlace(t *testing.T) {
 		require.EqualError(t, err, want, policy)
 	}
 }
+
+func TestTimesAreThoseOfTheExchange(t *testing.T) {
+	e := mustTokenEngine(t, `jwt: {mode: required}`)
+	expired := get("/", bearer(token(`{"alg":"HS256"}`, `{"exp":1700000000}`)))
+	for name, row := range map[string]struct {
+		at   time.Time
+		want int
+	}{
+		"recorded before it expired":   {time.Unix(1_699_999_000, 0), 0},
+		"recorded after it expired":    {time.Unix(1_700_001_000, 0), 100240},
+		"without a time, by the clock": {time.Time{}, 100240},
+	} {
+		t.Run(name, func(t *testing.T) {
+			x := e.Begin(engine.Conn{Time: row.at})
+			x.RequestHeaders(expired, true)
+			require.Equal(t, row.want, x.End().Rule)
+		})
+	}
+}
