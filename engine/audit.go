@@ -162,7 +162,7 @@ func (x *Exchange) Record() Record { return x.record(x.observe()) }
 func (x *Exchange) record(o observation) Record {
 	v := x.verdict
 	r := Record{
-		Time:          x.started,
+		Time:          x.conn.Started,
 		TransactionID: v.TransactionID, Verdict: v.Action, Reason: v.Reason, Mode: x.variant.mode,
 		Status: v.Status, Phase: v.Phase, Score: v.Score, OutboundScore: v.OutboundScore,
 		Route:  v.Route,

@@ -188,13 +188,14 @@ type Conn struct {
 	Server netip.AddrPort
 	// TLS says that the client's connection is encrypted.
 	TLS bool
-	// Time is when the exchange began; zero is now, by the engine's clock. The dates of
-	// tokens and the expiry of addresses are compared with it, and audit lines tell
-	// it. An address that has expired when its set is loaded is not in the set.
-	Time time.Time
 	// ProxyRoute is the name of the proxy's own route; rules read it as
 	// TX:tabard_proxy_route.
 	ProxyRoute string
+	// Started is when the exchange began, where the runner knows; zero is now,
+	// by the engine's clock. The dates of tokens and the expiry of addresses are
+	// compared with it, and audit lines tell it. An address that has expired when
+	// its set is loaded is not in the set.
+	Started time.Time
 }
 
 // Headers are field lines in the order and spelling they were received in.
@@ -239,10 +240,10 @@ type Request struct {
 // Begin starts an exchange. The Exchange is for one goroutine; End must be
 // called once.
 func (e *Engine) Begin(c Conn) *Exchange {
-	x := &Exchange{engine: e, conn: c, variant: &e.variants[0], started: c.Time}
-	if x.started.IsZero() {
-		x.started = e.now()
+	if c.Started.IsZero() {
+		c.Started = e.now()
 	}
+	x := &Exchange{engine: e, conn: c, variant: &e.variants[0]}
 	x.verdict.Action = Pass
 	x.verdict.TransactionID = c.ID
 	if !isTransactionID(c.ID) {
@@ -256,7 +257,17 @@ func (e *Engine) Begin(c Conn) *Exchange {
 const maxTransactionIDBytes = 128
 
 func isTransactionID(id string) bool {
-	return len(id) <= maxTransactionIDBytes && isToken(strings.ReplaceAll(id, ":", ""))
+	if len(id) > maxTransactionIDBytes {
+		return false
+	}
+	letters := false
+	for i := range len(id) {
+		if id[i] != ':' && !isTokenByte(id[i]) {
+			return false
+		}
+		letters = letters || id[i] != ':'
+	}
+	return letters
 }
 
 // route finds the variant for a request. ambiguous says that the path as sent

@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/corazawaf/coraza/v3/types"
 )
@@ -21,7 +20,6 @@ type Exchange struct {
 	variant *variant
 	conn    Conn
 	request Request
-	started time.Time
 	// clientAddr is what rules see as REMOTE_ADDR.
 	clientAddr netip.Addr
 

@@ -88,7 +88,7 @@ func (x *Exchange) judgeAddress(client netip.Addr) ipFindings {
 	if ip.empty() {
 		return f
 	}
-	d := decide(x.variant.uses, client, x.started)
+	d := decide(x.variant.uses, client, x.conn.Started)
 	f.action, f.score, f.sets, f.categories = ipNone, d.Score(), d.Sets, d.Categories
 	if d.Action != "" {
 		f.action, f.reason = string(d.Action), d.By.Prefix.String()+" in "+d.By.Source
@@ -144,6 +144,9 @@ func (e *Engine) geoOf(client netip.Addr, h Headers) Geo {
 		return e.geo(client)
 	}
 	s := e.policy.Geo
+	if s.CountryHeader == "" && s.ASNHeader == "" && s.AnonymousHeader == "" {
+		return Geo{}
+	}
 	asn, _ := strconv.ParseUint(strings.TrimPrefix(strings.ToUpper(only(h, s.ASNHeader)), "AS"), 10, 32)
 	country := strings.ToUpper(only(h, s.CountryHeader))
 	return Geo{

@@ -173,7 +173,7 @@ func (x *Exchange) findInHead(bodyless bool) {
 	if r == nil {
 		return
 	}
-	x.tokens.found = r.inHead(x.request, bodyless, x.started)
+	x.tokens.found = r.inHead(x.request, bodyless, x.conn.Started)
 	x.tokens.head = x.tokenVariables(nil)
 }
 
@@ -183,7 +183,7 @@ func (x *Exchange) findInBody() {
 	if r == nil || !r.body {
 		return
 	}
-	more := r.inBody(x.request, string(x.requestBody.kept), x.started, x.tokens.found)
+	more := r.inBody(x.request, string(x.requestBody.kept), x.conn.Started, x.tokens.found)
 	x.tokens.found = append(x.tokens.found, more...)
 	if len(more) > 0 {
 		x.tokens.body = x.tokenVariables(more)

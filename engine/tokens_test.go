@@ -254,7 +254,7 @@ func TestTimesAreThoseOfTheExchange(t *testing.T) {
 		"without a time, by the clock": {time.Time{}, 100240},
 	} {
 		t.Run(name, func(t *testing.T) {
-			x := e.Begin(engine.Conn{Time: row.at})
+			x := e.Begin(engine.Conn{Started: row.at})
 			x.RequestHeaders(expired, true)
 			require.Equal(t, row.want, x.End().Rule)
 		})

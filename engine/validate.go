@@ -354,9 +354,16 @@ func at(path string, i int) string { return path + "[" + strconv.Itoa(i) + "]" }
 
 // isToken is RFC 9110's token, less the marks that nobody needs in a name.
 func isToken(s string) bool {
-	return s != "" && strings.TrimFunc(s, func(r rune) bool {
-		return r == '-' || r == '_' || r == '.' || r >= '0' && r <= '9' || r >= 'A' && r <= 'Z' || r >= 'a' && r <= 'z'
-	}) == ""
+	for i := range len(s) {
+		if !isTokenByte(s[i]) {
+			return false
+		}
+	}
+	return s != ""
+}
+
+func isTokenByte(c byte) bool {
+	return c == '-' || c == '_' || c == '.' || c >= '0' && c <= '9' || c >= 'A' && c <= 'Z' || c >= 'a' && c <= 'z'
 }
 
 func isMediaType(s string) bool {

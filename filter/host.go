@@ -2,6 +2,7 @@ package filter
 
 import (
 	"errors"
+	"strings"
 
 	"tabard/engine"
 )
@@ -18,9 +19,9 @@ type Host interface {
 	// Body returns length bytes of what the host has buffered of a body, from
 	// offset on. The bytes are the caller's; length is never 0.
 	Body(side Side, offset, length int) ([]byte, error)
-	// Property returns an attribute of the stream, such as source, address;
-	// ErrNotFound when the stream has none of that name.
-	Property(path ...string) (string, error)
+	// Property returns an attribute of the stream; ErrNotFound when the stream
+	// has none of that name.
+	Property(Attribute) (string, error)
 	// SetState stores text that access logs and later filters can read, in
 	// Envoy as filter state "wasm." + key. The value is not empty.
 	SetState(key, value string) error
@@ -61,6 +62,28 @@ var ErrNotFound = errors.New("not found")
 // ErrConflict is what Host.SetShared returns when another virtual machine has
 // changed the value since it was read.
 var ErrConflict = errors.New("another virtual machine was faster")
+
+// Attribute names what a proxy knows of a stream: the parts of its path with a
+// NUL between them, as proxy-wasm passes them, so that a request's five need no
+// putting together.
+type Attribute string
+
+// The attributes that the filter reads.
+const (
+	pluginName         Attribute = "plugin_name"
+	pluginRootID       Attribute = "plugin_root_id"
+	connectionID       Attribute = "connection_id"
+	connectionTLS      Attribute = "connection\x00tls_version"
+	sourceAddress      Attribute = "source\x00address"
+	destinationAddress Attribute = "destination\x00address"
+	requestID          Attribute = "request\x00id"
+	requestProtocol    Attribute = "request\x00protocol"
+	routeName          Attribute = "xds\x00route_name"
+	responseDetails    Attribute = "response\x00code_details"
+)
+
+// String is the path with dots, as people write it.
+func (a Attribute) String() string { return strings.ReplaceAll(string(a), "\x00", ".") }
 
 // Block names a header block.
 type Block string

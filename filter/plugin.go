@@ -29,7 +29,12 @@ type VM struct {
 	// clock is a monotonic time; only differences of it mean anything.
 	clock func() time.Duration
 	// wall is the time of day, which virtual machines share.
-	wall    func() time.Time
+	wall func() time.Time
+	// noted is the time of day at a time of the clock, taken anew each tick.
+	noted struct {
+		wall  time.Time
+		clock time.Duration
+	}
 	metrics *metrics
 	plugins map[*Plugin]bool
 	// good is the last engine that compiled, by plugin: a plugin that is
@@ -68,8 +73,16 @@ func NewVM(host Host, load Loader, opts ...Option) *VM {
 	for _, opt := range opts {
 		opt(vm)
 	}
+	vm.note()
 	return vm
 }
+
+// note takes the time of day.
+func (vm *VM) note() { vm.noted.wall, vm.noted.clock = vm.wall(), vm.clock() }
+
+// timeOf is the time of day at a time of the clock. In wasm each look at a clock
+// is a call of the host, and every exchange has looked at this one.
+func (vm *VM) timeOf(at time.Duration) time.Time { return vm.noted.wall.Add(at - vm.noted.clock) }
 
 // Plugin is one configuration of the filter: in Envoy, one entry among the
 // http_filters of a listener or route.
@@ -171,17 +184,17 @@ func (p *Plugin) prepare() error {
 
 // identity is the name that a plugin keeps when it is configured anew.
 func (p *Plugin) identity() (string, error) {
-	name, err := p.optional("plugin_name")
+	name, err := p.optional(pluginName)
 	if err != nil {
 		return "", err
 	}
-	root, err := p.optional("plugin_root_id")
+	root, err := p.optional(pluginRootID)
 	return name + "\x00" + root, err
 }
 
 // optional reads a property that need not be there.
-func (p *Plugin) optional(path ...string) (string, error) {
-	value, err := p.host.Property(path...)
+func (p *Plugin) optional(a Attribute) (string, error) {
+	value, err := p.host.Property(a)
 	if errors.Is(err, ErrNotFound) {
 		return "", nil
 	}
@@ -217,7 +230,8 @@ func (p *Plugin) OnDone() {
 // OnTick ends the streams that have been held for too long, tries again to answer
 // those that could not be, and looks after the feeds.
 func (p *Plugin) OnTick() {
-	now := p.vm.clock()
+	p.vm.note()
+	now := p.vm.noted.clock
 	for s, since := range p.held {
 		s.onTick(now - since)
 	}

@@ -3,7 +3,6 @@ package filter
 import (
 	"errors"
 	"net/netip"
-	"strings"
 
 	"tabard/engine"
 )
@@ -22,6 +21,7 @@ func judgeRequest(s *Stream, ev event) Action {
 	if err != nil {
 		return s.fail(failHostCall, err)
 	}
+	conn.Started = s.plugin.vm.timeOf(ev.at)
 	if !ev.end && number != "" {
 		reframe(&request)
 	}
@@ -53,6 +53,10 @@ func follow(s *Stream, ev event) Action {
 	if s.skipped.request != engine.SkipGRPC {
 		return pass(s, ev)
 	}
+	return timed(followGRPC)(s, ev)
+}
+
+func followGRPC(s *Stream, ev event) Action {
 	for at := 0; at < ev.size || ev.end; {
 		var piece []byte
 		if n := min(ev.size-at, chunkBytes); n > 0 {
@@ -157,12 +161,12 @@ func (s *Stream) countLimit(side Side) {
 // connection is read once.
 func (s *Stream) conn(h engine.Headers) (engine.Conn, string, error) {
 	r := reader{plugin: s.plugin}
-	number := r.property("connection_id")
+	number := r.property(connectionID)
 	known, ok := s.plugin.connections.get(number)
 	if !ok {
 		known = connection{
-			server: address(r.property("destination", "address")),
-			tls:    r.property("connection", "tls_version") != "",
+			server: address(r.property(destinationAddress)),
+			tls:    r.property(connectionTLS) != "",
 		}
 		if r.err == nil {
 			s.plugin.connections.put(number, known)
@@ -171,27 +175,27 @@ func (s *Stream) conn(h engine.Headers) (engine.Conn, string, error) {
 	// Envoy's property is that header; each property is a call of the host.
 	id := h.Get("x-request-id")
 	if id == "" {
-		id = r.property("request", "id")
+		id = r.property(requestID)
 	}
 	s.requestID = id
 	return engine.Conn{
 		ID:         id,
-		Peer:       address(r.property("source", "address")),
+		Peer:       address(r.property(sourceAddress)),
 		Server:     known.server,
 		TLS:        known.tls,
-		ProxyRoute: r.property("xds", "route_name"),
+		ProxyRoute: r.property(routeName),
 	}, number, r.err
 }
 
 // request is the request's head.
 func (s *Stream) request() (engine.Request, error) {
 	r := reader{plugin: s.plugin}
-	request := engine.Request{Protocol: r.property("request", "protocol")}
+	request := engine.Request{Protocol: r.property(requestProtocol)}
 	lines, err := s.plugin.host.Headers(RequestHeaders)
 	if err != nil {
 		return request, stepError{"reading the request headers", err}
 	}
-	request.Headers = make(engine.Headers, 0, len(lines))
+	request.Headers = lines[:0] // the lines are ours, and none is added
 	for _, line := range lines {
 		switch line[0] {
 		case ":method":
@@ -242,13 +246,13 @@ type reader struct {
 	err    error
 }
 
-func (r *reader) property(path ...string) string {
+func (r *reader) property(a Attribute) string {
 	if r.err != nil {
 		return ""
 	}
-	value, err := r.plugin.optional(path...)
+	value, err := r.plugin.optional(a)
 	if err != nil {
-		r.err = stepError{"reading the property " + strings.Join(path, "."), err}
+		r.err = stepError{"reading the property " + a.String(), err}
 	}
 	return value
 }

@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -44,6 +45,8 @@ func TestTheEngineGetsWhatTheHostKnows(t *testing.T) {
 			}
 			require.Equal(t, filter.Continue, s.OnRequestHeaders(true))
 			x := b.engine.only(t)
+			require.WithinDuration(t, time.Now(), x.conn.Started, time.Minute)
+			x.conn.Started = time.Time{}
 			require.Equal(t, test.want, x.conn)
 			require.Equal(t, engine.Request{
 				Method: "POST", Target: "/a?b=c", Protocol: "HTTP/1.1", Scheme: "https", Authority: "shop.example",

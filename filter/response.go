@@ -83,7 +83,7 @@ func endResponse(s *Stream, _ event) Action {
 // from a reply that the proxy or one of its filters made up. A host that does
 // not say is taken to bring the upstream's.
 func (s *Stream) fromUpstream() (bool, error) {
-	details, err := s.plugin.host.Property("response", "code_details")
+	details, err := s.plugin.host.Property(responseDetails)
 	if errors.Is(err, ErrNotFound) {
 		return true, nil
 	}
@@ -100,7 +100,7 @@ func (s *Stream) response() (int, engine.Headers, error) {
 		return 0, nil, stepError{"reading the response headers", err}
 	}
 	status := 0
-	headers := make(engine.Headers, 0, len(lines))
+	headers := lines[:0] // the lines are ours, and none is added
 	for _, line := range lines {
 		if line[0] != ":status" {
 			headers = append(headers, line)

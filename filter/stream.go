@@ -58,6 +58,8 @@ type event struct {
 	size int
 	// end: nothing follows on this side.
 	end bool
+	// at is when it came; only moves that are timed know.
+	at time.Duration
 }
 
 // move is what a stream does on a callback.
@@ -66,10 +68,10 @@ type move func(*Stream, event) Action
 // moves says what each callback does in each state.
 var moves = [states][callbacks]move{
 	// request headers, body, trailers; response headers, body, trailers
-	fresh:          {judgeRequest, refuse, refuse, expectLocal, refuse, refuse},
-	requestHeld:    {refuse, feedRequest, endRequest, expectLocal, refuse, refuse},
-	requestPassed:  {refuse, follow, pass, judgeResponse, refuse, refuse},
-	responseHeld:   {refuse, follow, pass, expectLocal, feedResponse, endResponse},
+	fresh:          {timed(judgeRequest), refuse, refuse, expectLocal, refuse, refuse},
+	requestHeld:    {refuse, timed(feedRequest), timed(endRequest), expectLocal, refuse, refuse},
+	requestPassed:  {refuse, follow, pass, timed(judgeResponse), refuse, refuse},
+	responseHeld:   {refuse, follow, pass, expectLocal, timed(feedResponse), timed(endResponse)},
 	responsePassed: {refuse, follow, pass, expectLocal, pass, pass},
 	answered:       {stop, stop, stop, carry, carry, carry},
 	unanswered:     {retry, retry, retry, retry, retry, retry},
@@ -143,14 +145,22 @@ func (s *Stream) OnResponseTrailers() Action {
 
 // on makes the move that the table names.
 func (s *Stream) on(ev event) (a Action) {
-	start := s.plugin.vm.clock()
 	defer func() {
 		if r := recover(); r != nil {
 			a = s.failSafely(panicError{r})
 		}
-		s.spent += s.plugin.vm.clock() - start
 	}()
 	return moves[s.state][ev.callback](s, ev)
+}
+
+// timed adds the time of a move to the exchange's. Moves that judge nothing do
+// without: they take less time than the host takes to tell it.
+func timed(m move) move {
+	return func(s *Stream, ev event) Action {
+		ev.at = s.plugin.vm.clock()
+		defer func() { s.spent += s.plugin.vm.clock() - ev.at }()
+		return m(s, ev)
+	}
 }
 
 // pass hands on what need not be inspected, and counts what nobody has seen.
@@ -376,9 +386,7 @@ func (s *Stream) OnDone() {
 		return // a repeated call, or a request that never came to the filter
 	}
 	s.done = true
-	start := s.plugin.vm.clock()
-	s.careful("closing the exchange", func() { s.verdict = s.ex.End() })
-	s.spent += s.plugin.vm.clock() - start
+	s.careful("closing the exchange", s.end)
 	if err := s.verdict.Err; err != nil && !s.failed {
 		s.failed = true
 		s.note(failEngine, stepError{"closing the exchange", err})
@@ -392,6 +400,17 @@ func (s *Stream) OnDone() {
 	s.careful("counting the exchange", func() {
 		s.plugin.metrics.finished(s.outcome(), s.verdict, s.spent)
 	})
+}
+
+// end closes the exchange. Where Coraza has not run there is nothing to it.
+func (s *Stream) end() {
+	if s.verdict.Screen == engine.ScreenedHit {
+		s.verdict = s.ex.End()
+		return
+	}
+	start := s.plugin.vm.clock()
+	s.verdict = s.ex.End()
+	s.spent += s.plugin.vm.clock() - start
 }
 
 // outcome is how the exchange ended.

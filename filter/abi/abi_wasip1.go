@@ -45,40 +45,40 @@ func (p *plugin) OnPluginDone() bool {
 func (p *plugin) OnTick() { p.Plugin.OnTick() }
 
 func (p *plugin) NewHttpContext(id uint32) types.HttpContext {
-	return &stream{p.NewStream(id)}
+	return (*stream)(p.NewStream(id))
 }
 
 // stream is a filter.Stream as the SDK wants it. It embeds no default of the
 // SDK's: a callback that a later SDK adds must be decided on here.
-type stream struct{ *filter.Stream }
+type stream filter.Stream
 
 var _ types.HttpContext = (*stream)(nil)
 
 func (s *stream) OnHttpRequestHeaders(_ int, end bool) types.Action {
-	return action(s.OnRequestHeaders(end))
+	return action((*filter.Stream)(s).OnRequestHeaders(end))
 }
 
 func (s *stream) OnHttpRequestBody(size int, end bool) types.Action {
-	return action(s.OnRequestBody(size, end))
+	return action((*filter.Stream)(s).OnRequestBody(size, end))
 }
 
 func (s *stream) OnHttpRequestTrailers(int) types.Action {
-	return action(s.OnRequestTrailers())
+	return action((*filter.Stream)(s).OnRequestTrailers())
 }
 
 func (s *stream) OnHttpResponseHeaders(_ int, end bool) types.Action {
-	return action(s.OnResponseHeaders(end))
+	return action((*filter.Stream)(s).OnResponseHeaders(end))
 }
 
 func (s *stream) OnHttpResponseBody(size int, end bool) types.Action {
-	return action(s.OnResponseBody(size, end))
+	return action((*filter.Stream)(s).OnResponseBody(size, end))
 }
 
 func (s *stream) OnHttpResponseTrailers(int) types.Action {
-	return action(s.OnResponseTrailers())
+	return action((*filter.Stream)(s).OnResponseTrailers())
 }
 
-func (s *stream) OnHttpStreamDone() { s.OnDone() }
+func (s *stream) OnHttpStreamDone() { (*filter.Stream)(s).OnDone() }
 
 // action maps what the filter says to the SDK's word. On headers Pause is
 // proxy-wasm's StopIteration, on bodies StopIterationAndBuffer.

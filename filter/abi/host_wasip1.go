@@ -1,9 +1,7 @@
 package abi
 
 import (
-	"encoding/binary"
 	"errors"
-	"strconv"
 	"unsafe"
 
 	"github.com/proxy-wasm/proxy-wasm-go-sdk/proxywasm"
@@ -29,16 +27,12 @@ func (host) Configuration() (_ []byte, err error) {
 	return configuration, err
 }
 
-func (host) Headers(b filter.Block) (_ engine.Headers, err error) {
-	defer caught(&err)
-	switch b {
-	case filter.RequestHeaders:
-		return proxywasm.GetHttpRequestHeaders()
-	case filter.RequestTrailers:
-		return proxywasm.GetHttpRequestTrailers()
-	default:
-		return proxywasm.GetHttpResponseHeaders()
+func (host) Headers(b filter.Block) (engine.Headers, error) {
+	data, err := given(getHeaders(headerMaps[b], unsafe.Pointer(&answer.data), unsafe.Pointer(&answer.size)))
+	if err != nil {
+		return nil, err
 	}
+	return unmarshal(data)
 }
 
 func (host) Body(side filter.Side, offset, length int) (_ []byte, err error) {
@@ -49,18 +43,17 @@ func (host) Body(side filter.Side, offset, length int) (_ []byte, err error) {
 	return proxywasm.GetHttpResponseBody(offset, length)
 }
 
-func (host) Property(path ...string) (_ string, err error) {
-	defer caught(&err)
-	value, err := proxywasm.GetProperty(path)
-	if errors.Is(err, types.ErrorStatusNotFound) {
+func (host) Property(a filter.Attribute) (string, error) {
+	status := getProperty(unsafe.StringData(string(a)), int32(len(a)), unsafe.Pointer(&answer.data), unsafe.Pointer(&answer.size))
+	if status == statusNotFound {
 		return "", filter.ErrNotFound
 	}
-	return string(value), err
+	value, err := given(status)
+	return unsafe.String(unsafe.SliceData(value), len(value)), err
 }
 
-func (host) SetState(key, value string) (err error) {
-	defer caught(&err)
-	return proxywasm.SetProperty([]string{key}, []byte(value))
+func (host) SetState(key, value string) error {
+	return statusError(setProperty(unsafe.StringData(key), int32(len(key)), unsafe.StringData(value), int32(len(value))))
 }
 
 func (host) Resume(side filter.Side) (err error) {
@@ -137,15 +130,13 @@ func (host) DefineMetric(kind filter.MetricKind, name string) (_ uint32, err err
 	return uint32(proxywasm.DefineCounterMetric(name)), nil
 }
 
-func (host) RecordMetric(kind filter.MetricKind, id uint32, value uint64) (err error) {
-	defer caught(&err)
+// RecordMetric sets a gauge as it records in a histogram: proxy-wasm has one
+// function for both.
+func (host) RecordMetric(kind filter.MetricKind, id uint32, value uint64) error {
 	if kind == filter.Counter {
-		proxywasm.MetricCounter(id).Increment(value)
-	} else {
-		// To a gauge this is what sets it; the SDK knows no other way than to add.
-		proxywasm.MetricHistogram(id).Record(value)
+		return statusError(incrementMetric(id, int64(value)))
 	}
-	return nil
+	return statusError(recordMetric(id, value))
 }
 
 func (host) Log(level filter.Level, text string) {
@@ -165,36 +156,10 @@ func (host) Log(level filter.Level, text string) {
 // HTTP status.
 const noGRPCStatus = -1
 
-// Reply calls the host function itself because the SDK's wrapper has no place
-// for the response code details.
 func (host) Reply(r filter.Reply) error {
 	headers := marshal(r.Headers)
-	status := sendLocalResponse(uint32(r.Status),
+	return statusError(sendLocalResponse(uint32(r.Status),
 		unsafe.StringData(r.Details), int32(len(r.Details)),
 		unsafe.SliceData(r.Body), int32(len(r.Body)),
-		unsafe.SliceData(headers), int32(len(headers)), noGRPCStatus)
-	if status != 0 {
-		return errors.New("error status returned by host: " + strconv.Itoa(int(status)))
-	}
-	return nil
-}
-
-//go:wasmimport env proxy_send_local_response
-func sendLocalResponse(status uint32, details *byte, detailsSize int32, body *byte, bodySize int32,
-	headers *byte, headersSize int32, grpcStatus int32) uint32
-
-// marshal writes header lines as proxy-wasm passes them: their number, the
-// sizes of each name and value, then each name and value with a NUL behind
-// it, all numbers in four bytes, little-endian.
-func marshal(lines engine.Headers) []byte {
-	out := binary.LittleEndian.AppendUint32(nil, uint32(len(lines)))
-	for _, line := range lines {
-		out = binary.LittleEndian.AppendUint32(out, uint32(len(line[0])))
-		out = binary.LittleEndian.AppendUint32(out, uint32(len(line[1])))
-	}
-	for _, line := range lines {
-		out = append(append(out, line[0]...), 0)
-		out = append(append(out, line[1]...), 0)
-	}
-	return out
+		unsafe.SliceData(headers), int32(len(headers)), noGRPCStatus))
 }

@@ -8,6 +8,7 @@ package filtertest
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"tabard/engine"
@@ -157,7 +158,7 @@ func (h *Host) Headers(b filter.Block) (engine.Headers, error) {
 	if err := h.call("headers(%s)", b); err != nil {
 		return nil, err
 	}
-	return h.current.Blocks[b], nil
+	return slices.Clone(h.current.Blocks[b]), nil
 }
 
 // Body implements filter.Host. Like Envoy's, it gives fewer bytes than asked
@@ -172,8 +173,8 @@ func (h *Host) Body(side filter.Side, offset, length int) ([]byte, error) {
 }
 
 // Property implements filter.Host.
-func (h *Host) Property(path ...string) (string, error) {
-	name := strings.Join(path, ".")
+func (h *Host) Property(a filter.Attribute) (string, error) {
+	name := a.String()
 	if err := h.call("property(%s)", name); err != nil {
 		return "", err
 	}

@@ -88,7 +88,7 @@ func (s Several) Judge(ctx context.Context, e Entry) Outcome {
 // its time, so that a recorded token is not called expired years later.
 func (e Entry) Begin() engine.Conn {
 	c := e.Conn
-	c.ID, c.Time = e.ID, e.Time
+	c.ID, c.Started = e.ID, e.Time
 	return c
 }
 

@@ -137,8 +137,8 @@ func (m *Module) Open(ctx context.Context, configuration string) (*Host, error) 
 // has one, else the system's.
 func (h *Host) walltime() (seconds int64, nanoseconds int32) {
 	now := time.Now()
-	if h.stream != nil && !h.stream.exchange.Conn.Time.IsZero() {
-		now = h.stream.exchange.Conn.Time
+	if h.stream != nil && !h.stream.exchange.Conn.Started.IsZero() {
+		now = h.stream.exchange.Conn.Started
 	}
 	return now.Unix(), int32(now.Nanosecond())
 }
