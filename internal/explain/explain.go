@@ -13,6 +13,7 @@ import (
 	"sync"
 
 	"tabard/engine"
+	"tabard/engine/operators"
 	"tabard/engine/seclang"
 	"tabard/engine/trace"
 )
@@ -120,7 +121,7 @@ func (x Explanation) message(r *seclang.Rule) string {
 			return m.Message
 		}
 	}
-	return r.Msg
+	return operators.JWT.Shown(r.Msg)
 }
 
 // place is where a rule begins.

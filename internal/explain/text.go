@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"tabard/engine"
+	"tabard/engine/operators"
 	"tabard/engine/seclang"
 	"tabard/engine/trace"
 )
@@ -186,7 +187,8 @@ func operator(op *seclang.Operator) string {
 	if op.Arg == "" {
 		return text
 	}
-	return text + " " + printable(op.Arg, window{0, min(len(op.Arg), maxArgBytes)}).text
+	arg := operators.JWT.Shown(op.Arg)
+	return text + " " + printable(arg, window{0, min(len(arg), maxArgBytes)}).text
 }
 
 // render aligns the values and underlines the part.
