@@ -25,6 +25,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tabard/engine"
+	"tabard/engine/jwt/jwttest"
 	"tabard/rules"
 )
 
@@ -181,6 +182,21 @@ func TestAnEncryptedFeedIsNotFetchedInTheClear(t *testing.T) {
 	s := &Source{Feed: e.Feeds()[0], Client: client}
 	require.ErrorContains(t, s.Refresh(t.Context(), e), "it is redirected from https to http, where anybody on the way could change it")
 	require.Empty(t, clear.asked)
+}
+
+func TestWhatIsKeptStaysInItsFolder(t *testing.T) {
+	folder := filepath.Join(t.TempDir(), "kept")
+	for _, name := range []string{"..", "jwks.a/../../b", "drop"} {
+		require.NoError(t, Keep(folder, name, name))
+		text, _, err := Kept(folder, name)
+		require.NoError(t, err)
+		require.Equal(t, name, text)
+	}
+	files, err := os.ReadDir(folder)
+	require.NoError(t, err)
+	require.Len(t, files, 3)
+	_, _, err = Kept(folder, "other")
+	require.ErrorIs(t, err, fs.ErrNotExist)
 }
 
 func TestTriesBecomeRarerAndSpread(t *testing.T) {
@@ -390,4 +406,15 @@ func TestFilesThatDoNotChangeAreNotRead(t *testing.T) {
 	require.Equal(t, 1, reads)
 	require.False(t, w.look())
 	require.Equal(t, 1, reads)
+}
+
+// Keys come on the same way, with a limit of their own.
+func TestKeySetsAreFetchedLikeAddresses(t *testing.T) {
+	p := newPublisher(t, says(200, jwttest.KeySet(jwttest.NewSigner("a"))))
+	e := newEngine(t, "jwt: {mode: required, keys_from: {url: '"+p.URL+"/jwks'}}\n", nil)
+	NewRefresher(Options{Engine: e, Log: log.New(io.Discard, "", 0)}).Start(t.Context())
+	require.Equal(t, 1, e.FeedStates()[0].Entries)
+	p.set(says(200, jwttest.KeySet(jwttest.NewSigner("a"))+strings.Repeat(" ", 256<<10)))
+	s := &Source{Feed: e.Feeds()[0], Client: NewClient()}
+	require.ErrorContains(t, s.Refresh(t.Context(), e), "longer than 262144 bytes")
 }
