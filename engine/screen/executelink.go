@@ -331,5 +331,5 @@ func group(hits []hit, mindsCase bool) (several bool) {
 }
 
 func sameName(a, b string, mindsCase bool) bool {
-	return a == b || !mindsCase && strings.ToLower(a) == strings.ToLower(b)
+	return a == b || !mindsCase && bodies.NameIs(a, strings.ToLower(b))
 }
