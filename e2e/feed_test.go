@@ -130,18 +130,18 @@ func TestAFeedIsFetchedByOneAndKnownToAll(t *testing.T) {
 
 	stats, err := p.Admin(t.Context(), "/stats/prometheus")
 	require.NoError(t, err)
-	gauge := func(name string) int {
-		m := regexp.MustCompile(`(?m)^tabard_feed_` + name + `\{?[^ ]* (\d+)`).FindStringSubmatch(stats)
+	gauge := func(name, label, value string) int {
+		m := regexp.MustCompile(`(?m)^tabard_feed_` + name + `\{[^}]*` + label + `="` + value + `"[^}]*\} (\d+)`).FindStringSubmatch(stats)
 		require.NotNil(t, m, "%s in\n%s", name, stats)
 		n, err := strconv.Atoi(m[1])
 		require.NoError(t, err)
 		return n
 	}
-	require.Equal(t, 2, gauge("entries_feed_bad"))
-	require.Less(t, gauge("age_seconds_feed_bad"), 60)
-	require.Zero(t, gauge("entries_feed_gone"))
-	require.Positive(t, gauge("fetches_result_good"))
-	require.Positive(t, gauge("fetches_result_bad"))
+	require.Equal(t, 2, gauge("entries", "feed", "bad"))
+	require.Less(t, gauge("age_seconds", "feed", "bad"), 60)
+	require.Zero(t, gauge("entries", "feed", "gone"))
+	require.Positive(t, gauge("fetches", "result", "good"))
+	require.Positive(t, gauge("fetches", "result", "bad"))
 	require.Contains(t, p.Log(), "the feed gone is not updated and stays what it was: asking the cluster nowhere")
 	require.NotContains(t, p.Log(), "panic")
 }

@@ -3,6 +3,7 @@ package engine_test
 import (
 	"crypto/ed25519"
 	"encoding/base64"
+	"errors"
 	"net/netip"
 	"strings"
 	"testing"
@@ -233,5 +234,94 @@ func TestWrongAddressSets(t *testing.T) {
 			_, err = engine.RuleSets(p, files)
 			require.Error(t, err, "tools say so, too")
 		})
+	}
+}
+
+func TestWhatOnlyTheNativeProgramReads(t *testing.T) {
+	const envoys = "in Envoy, put its filter envoy.filters.http.geoip in front and name the headers that it sets: geo.country_header, geo.asn_header, geo.anonymous_header"
+	const header = "name the header of Envoy's geoip filter or, for the native program, geo.databases"
+	find := engine.WithGeo(func(netip.Addr) engine.Geo { return engine.Geo{} })
+	list := engine.WithDatabases(func(data string) (string, error) { return data, nil })
+	for name, row := range map[string]struct {
+		policy string
+		opts   []engine.Option
+		want   string
+	}{
+		"databases, in the filter":                 {"geo: {databases: [a.mmdb]}", nil, "p.yaml:1:18: geo.databases are read by the native program only, " + envoys},
+		"databases, natively":                      {"geo: {databases: [a.mmdb]}\nip: {block_anonymous: true}", []engine.Option{find}, ""},
+		"databases and a header, in the filter":    {"geo: {databases: [a.mmdb], asn_header: x-asn}\nip: {block_asns: [AS1]}", nil, ""},
+		"a question for a header that has no name": {"geo: {databases: [a.mmdb], asn_header: x-asn}\nip: {block_countries: [KP]}", nil, "p.yaml:2:23: ip.block_countries needs geo.country_header, " + header},
+		"a question that nothing answers":          {"ip: {only_countries: [KP]}", nil, "p.yaml:1:22: ip.only_countries needs geo.country_header, " + header},
+		"one of a route":                           {"routes: [{name: r, ip: {block_asns: [AS1]}}]", nil, "p.yaml:1:37: routes[0].ip.block_asns needs geo.asn_header, " + header},
+		"and one about anonymity":                  {"ip: {block_anonymous: true}", nil, "p.yaml:1:23: ip.block_anonymous needs geo.anonymous_header, " + header},
+		"no file":                                  {"geo: {databases: ['']}", []engine.Option{find}, "p.yaml:1:19: geo.databases[0] must name a file"},
+		"too many":                                 {"geo: {databases: [a, a, a, a, a, a, a, a, a]}", []engine.Option{find}, "p.yaml:1:18: geo.databases must be at most 8"},
+		"a set of a database, in the filter":       {"ip_sets: [{name: f, url: 'https://x/', format: mmdb}]", nil, "p.yaml:1:48: ip_sets[0].format mmdb is read by the native program only, in Envoy, have its filter envoy.filters.http.geoip set geo.anonymous_header, and use block_anonymous"},
+		"a set of a database, natively":            {"ip_sets: [{name: f, file: good.txt, format: mmdb}]", []engine.Option{list}, ""},
+		"a database among the text":                {"ip_sets: [{name: f, text: x, format: mmdb}]", []engine.Option{list}, "p.yaml:1:38: ip_sets[0].format mmdb is for file and url"},
+		"a file that is called like a set":         {"ip_sets: [{name: good.txt, text: '10.0.0.1'}]\nip: {block_files: [good.txt]}", nil, `p.yaml:2:20: ip.block_files[0] names a file that is called like a set of ip_sets: "good.txt", give the set another name`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p, err := engine.ParsePolicy("p.yaml", []byte(row.policy))
+			if err == nil {
+				_, err = engine.New(p, rules.Overlay(fstest.MapFS{"good.txt": {Data: []byte("192.0.2.1\n")}}), row.opts...)
+			}
+			if row.want == "" {
+				require.NoError(t, err)
+				return
+			}
+			require.EqualError(t, err, row.want)
+		})
+	}
+}
+
+func TestADatabaseIsASetWithItsErrors(t *testing.T) {
+	waf := engineWith(t, map[string]string{"anon.mmdb": "one"}, "ip_sets: [{name: f, file: anon.mmdb, format: mmdb, category: other}]\nip: {sets: [{set: f, action: block}]}\n",
+		engine.WithDatabases(func(data string) (string, error) {
+			if data == "broken" {
+				return "", errors.New("it is broken")
+			}
+			return "192.0.2.1 category=" + data, nil
+		}))
+	action, _, _ := from(waf, "192.0.2.1", "/")
+	require.Equal(t, engine.Block, action)
+	require.EqualError(t, waf.TakeFeed("f", "broken", time.Now()), "anon.mmdb: it is broken")
+	require.Equal(t, 1, waf.FeedStates()[0].Entries)
+	require.NoError(t, waf.TakeFeed("f", "two", time.Now()))
+}
+
+// A set that is called like a place in the policy is not the list at that place.
+func TestASetMayBeCalledLikeAList(t *testing.T) {
+	waf := engineWith(t, nil, "ip_sets: [{name: ip.block, entries: [192.0.2.1]}]\nip: {block: [192.0.2.2], sets: [{set: ip.block, action: tag}]}\n")
+	for client, want := range map[string]engine.Action{"192.0.2.1": engine.Detect, "192.0.2.2": engine.Block} {
+		action, _, _ := from(waf, client, "/")
+		require.Equal(t, want, action, client)
+	}
+}
+
+func TestAnEngineBeginsWithWhatItsRunnerHas(t *testing.T) {
+	const policy = "ip_sets:\n- {name: a, url: 'https://x/a', entries: [192.0.2.1]}\n- {name: b, url: 'https://x/b'}\n- {name: c, entries: [192.0.2.3]}\nip: {sets: [{set: a, action: block}, {set: b, action: block}]}\n"
+	at := time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
+	asked := map[string]bool{}
+	waf := engineWith(t, nil, policy, engine.WithFeeds(func(f engine.Feed) (string, time.Time, error) {
+		asked[f.Name] = f.Begun
+		return map[string]string{"b": "192.0.2.2\n"}[f.Name], at, nil
+	}))
+	require.Equal(t, map[string]bool{"a": true, "b": false}, asked)
+	for _, client := range []string{"192.0.2.1", "192.0.2.2"} {
+		action, _, _ := from(waf, client, "/")
+		require.Equal(t, engine.Block, action)
+	}
+	require.Equal(t, at, waf.FeedStates()[1].Updated)
+	p, err := engine.ParsePolicy("p.yaml", []byte(policy))
+	require.NoError(t, err)
+	for text, want := range map[string]string{"": "there is none", "<html>": `https://x/a:1:1: "<html>" is no address`} {
+		_, err = engine.New(p, rules.FS(), engine.WithFeeds(func(engine.Feed) (string, time.Time, error) {
+			if text == "" {
+				return "", at, errors.New("there is none")
+			}
+			return text, at, nil
+		}))
+		require.ErrorContains(t, err, want)
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tabard/engine"
+	"tabard/engine/jwt/jwttest"
 	"tabard/rules"
 )
 
@@ -65,17 +66,65 @@ func exchange(e *engine.Engine, r *benchRequest) engine.Verdict {
 	return x.End()
 }
 
-// BenchmarkExchange is one exchange with CRS at paranoia level 1, all rule
-// families and the default policy, with the fast path and without. The median
+// allFamilies is a policy with every family of rules at work: the profile for
+// APIs, a set of 10,000 prefixes, types and uploads by route, tokens that have to
+// be signed, and bodies that are looked into.
+func allFamilies(keys string) string {
+	var prefixes strings.Builder
+	for i := range 10_000 {
+		fmt.Fprintf(&prefixes, "  10.%d.%d.0/24\n", i/256, i%256)
+	}
+	return `
+mode: block
+profile: api
+accept: [application/json, text/html]
+charsets: [utf-8]
+json: {strict: true}
+uploads: {check: true, max_files: 3, max_file_bytes: 100000}
+content_types: [application/json]
+request_body: {encodings: [gzip]}
+jwt: {mode: detect, algorithms: [ES256], issuers: ["https://id.example"], audiences: [shop], elsewhere: refuse}
+ip: {sets: [{set: feed, action: block}]}
+routes:
+- name: account
+  path_prefix: /api/account
+  jwt:
+    mode: required
+    algorithms: [ES256]
+    issuers: ["https://id.example"]
+    audiences: [shop]
+    keys: |
+      ` + keys + `
+- {name: forms, path: /api/login, content_types: [application/x-www-form-urlencoded]}
+- {name: comments, path: /api/comments, content_types: [application/x-www-form-urlencoded, multipart/form-data]}
+ip_sets:
+- name: feed
+  text: |
+` + strings.ReplaceAll(prefixes.String(), "  10.", "    10.")
+}
+
+// BenchmarkExchange is one exchange with CRS at paranoia level 1, with the default
+// policy and with all families at work, with the fast path and without. The median
 // is printed beside the mean.
 func BenchmarkExchange(b *testing.B) {
-	for _, screen := range []string{"on", "off"} {
-		policy, err := engine.ParsePolicy("bench.yaml", []byte("mode: block\nscreen: "+screen+"\n"))
+	signer := jwttest.NewSigner("2026")
+	token := signer.Token(fmt.Sprintf(`{"sub":"42","iss":"https://id.example","aud":"shop","exp":%d}`, time.Now().Add(time.Hour).Unix()))
+	for _, p := range []struct{ name, text string }{
+		{"screen on", "mode: block\n"},
+		{"screen off", "mode: block\nscreen: off\n"},
+		{"all families", allFamilies(jwttest.KeySet(signer))},
+	} {
+		policy, err := engine.ParsePolicy("bench.yaml", []byte(p.text))
 		require.NoError(b, err)
 		e, err := engine.New(policy, rules.FS())
 		require.NoError(b, err)
 		for _, r := range benchRequests() {
-			b.Run(r.name+"/screen "+screen, func(b *testing.B) {
+			for i := range r.request.Headers {
+				if r.request.Headers[i][0] == "authorization" {
+					r.request.Headers[i][1] = "Bearer " + token
+				}
+			}
+			b.Run(r.name+"/"+p.name, func(b *testing.B) {
 				for range 3 {
 					require.Equal(b, engine.Pass, exchange(e, &r).Action)
 				}

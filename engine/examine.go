@@ -65,7 +65,7 @@ func (x *Exchange) examine() {
 		x.examineBody(s, string(x.requestBody.kept))
 	}
 	if s.graphQL.limits() {
-		x.examineQuery(s.graphQL)
+		x.examineQuery(s.graphQL, requestQuery(x.request.Target))
 	}
 	if x.variant.check != nil {
 		x.examineSchema(x.variant.check)
@@ -123,6 +123,9 @@ func (x *Exchange) examineBody(s *settings, body string) {
 		if s.nested() {
 			x.nested.query(body)
 		}
+		if s.graphQL.limits() {
+			x.examineQuery(s.graphQL, body)
+		}
 	case t.Type == "multipart":
 		x.examineMultipart(s, contentType, body)
 	case essence == "application/json", essence == "text/json", t.Suffix() == "json":
@@ -133,9 +136,20 @@ func (x *Exchange) examineBody(s *settings, body string) {
 		if s.graphQL.limits() {
 			x.judgeGraphQL(s.graphQL, graphql.Measure(body))
 		}
-	case t.Type != "text" && s.uploads.Check:
+	default:
+		x.examineOther(s, t, body)
+	}
+}
+
+// examineOther looks at a body of a type that is not taken apart: a function that
+// asks nobody for the type may read it as JSON, and it may be a file as a whole.
+func (x *Exchange) examineOther(s *settings, t mime.Type, body string) {
+	if s.nested() {
+		x.nested.value("body", body)
+	}
+	if t.Type != "text" && s.uploads.Check {
 		judge := upload.NewJudge(s.uploadLimits)
-		judge.Begin(multipart.Part{IsFile: true, ContentType: contentType})
+		judge.Begin(multipart.Part{IsFile: true, ContentType: x.request.Headers.Get("content-type")})
 		judge.Data([]byte(body))
 		judge.End()
 		x.takeUploads(s, judge)
@@ -145,13 +159,11 @@ func (x *Exchange) examineBody(s *settings, body string) {
 // examineMultipart takes an upload apart when its files or the values in its
 // fields are of interest.
 func (x *Exchange) examineMultipart(s *settings, contentType, body string) {
-	if !s.uploads.Check && !(s.nested() && mayHoldJSON(body)) {
+	if !s.uploads.Check && !((s.nested() || s.graphQL.limits()) && mayHoldJSON(body)) {
 		return
 	}
 	judge := upload.NewJudge(s.uploadLimits)
-	if s.nested() {
-		judge.Field = x.nested.value
-	}
+	judge.Field = func(name, content string) { x.examineField(s, name, content) }
 	parser := multipart.New(contentType, s.uploads.MaxParts, judge)
 	_, _ = parser.Write([]byte(body)) // it never fails
 	problem := parser.Close()
@@ -162,6 +174,21 @@ func (x *Exchange) examineMultipart(s *settings, contentType, body string) {
 		x.find(foundMultipart, problem.String())
 	}
 	x.takeUploads(s, judge)
+}
+
+// examineField looks into a field of a multipart body. A GraphQL request with
+// files has its JSON in the field operations.
+func (x *Exchange) examineField(s *settings, name, content string) {
+	if s.nested() {
+		x.nested.value(name, content)
+	}
+	switch {
+	case !s.graphQL.limits():
+	case name == "operations":
+		x.examineGraphQLBody(s.graphQL, content)
+	case name == "query" && strings.Contains(content, "{"):
+		x.judgeGraphQL(s.graphQL, graphql.Measure(content))
+	}
 }
 
 // takeUploads keeps what the route does not allow.

@@ -13,11 +13,15 @@ import (
 // the object, or of each object of a batch (GraphQL over HTTP, section 5).
 func (x *Exchange) examineGraphQLBody(limits GraphQL, body string) {
 	var sum graphql.Shape
-	ijson.Walk(body, "", maxNestedDepth, func(path []byte, kind byte, value string) {
+	problem := ijson.Walk(body, "", maxBodyDepth, func(path []byte, kind byte, value string) {
 		if kind == '"' && isQueryPath(string(path)) {
 			sum = addShapes(sum, graphql.Measure(value))
 		}
 	})
+	if problem == ijson.TooDeep {
+		x.find(foundGraphQL, "a document may follow where JSON is "+problem.String())
+		return
+	}
 	x.judgeGraphQL(limits, sum)
 }
 
@@ -31,13 +35,16 @@ func isQueryPath(path string) bool {
 	return err == nil
 }
 
-// examineQuery measures the document in the argument query.
-func (x *Exchange) examineQuery(limits GraphQL) {
-	for pair := range strings.SplitSeq(requestQuery(x.request.Target), "&") {
-		if value, ok := strings.CutPrefix(pair, "query="); ok {
-			if document := transform.URLDecode(nil, value); strings.Contains(document, "{") {
-				x.judgeGraphQL(limits, graphql.Measure(document))
-			}
+// examineQuery measures the document in the argument query of a query string or
+// of a form.
+func (x *Exchange) examineQuery(limits GraphQL, form string) {
+	for pair := range strings.SplitSeq(form, "&") {
+		name, value, _ := strings.Cut(pair, "=")
+		if transform.URLDecode(nil, name) != "query" {
+			continue
+		}
+		if document := transform.URLDecode(nil, value); strings.Contains(document, "{") {
+			x.judgeGraphQL(limits, graphql.Measure(document))
 		}
 	}
 }
@@ -46,7 +53,7 @@ func (x *Exchange) examineQuery(limits GraphQL) {
 func addShapes(a, b graphql.Shape) graphql.Shape {
 	return graphql.Shape{
 		Depth: max(a.Depth, b.Depth), Aliases: a.Aliases + b.Aliases, Operations: a.Operations + b.Operations,
-		Introspects: a.Introspects || b.Introspects, Cyclic: a.Cyclic || b.Cyclic, Broken: a.Broken || b.Broken,
+		Introspects: a.Introspects || b.Introspects, Cyclic: a.Cyclic || b.Cyclic, Broken: a.Broken || b.Broken, Endless: a.Endless || b.Endless,
 	}
 }
 
@@ -55,6 +62,8 @@ func addShapes(a, b graphql.Shape) graphql.Shape {
 func (x *Exchange) judgeGraphQL(limits GraphQL, is graphql.Shape) {
 	aliases := is.Aliases + max(is.Operations-1, 0)
 	switch {
+	case is.Endless:
+		x.find(foundGraphQL, "a document with more tokens than are read")
 	case is.Operations == 0:
 	case is.Cyclic:
 		x.find(foundGraphQL, "a fragment that leads back to itself")

@@ -16,6 +16,8 @@ const (
 	maxNestedBytes = 1 << 20
 	// maxNestedDepth is what API documents have, doubled.
 	maxNestedDepth = 32
+	// maxBodyDepth is Coraza's limit for JSON bodies: a deeper one it refuses.
+	maxBodyDepth = 1024
 )
 
 // nested collects the values that are inside of other values: JSON in a query, a
@@ -42,10 +44,17 @@ func mayHoldJSON(s string) bool {
 		strings.Contains(s, "%5B") || strings.Contains(s, "%5b")
 }
 
-// query takes a query string or a form.
+// query takes a query string or a form. One that begins as JSON is JSON to a
+// function that asks nobody for the type, and a form is what HTTP clients call
+// the body that they are given.
 func (n *nested) query(query string) {
 	if !mayHoldJSON(query) {
 		return
+	}
+	if strings.HasPrefix(query, "%") {
+		n.value("body", transform.URLDecode(nil, query))
+	} else {
+		n.value("body", query)
 	}
 	for pair := range strings.SplitSeq(query, "&") {
 		name, value, _ := strings.Cut(pair, "=")
@@ -71,19 +80,20 @@ func (n *nested) cookies(header string) {
 
 // value takes one value: what is in it when it is JSON, as far as it is.
 func (n *nested) value(name, text string) {
-	text = strings.Trim(text, " \t\r\n")
+	text = strings.Trim(strings.TrimPrefix(text, "\ufeff"), " \t\r\n")
 	if len(text) < 2 || text[0] != '{' && text[0] != '[' || n.over {
 		return
 	}
-	ijson.Walk(text, name+".json", maxNestedDepth, func(path []byte, _ byte, value string) {
+	problem := ijson.Walk(text, name+".json", maxNestedDepth, func(path []byte, _ byte, value string) {
 		n.add(string(path), value)
 	})
+	n.over = n.over || problem == ijson.TooDeep
 }
 
 // json takes a JSON body, whose own values Coraza takes: only what is inside of
 // its strings is of interest.
 func (n *nested) json(body string) {
-	ijson.Walk(body, "json", maxNestedDepth, func(path []byte, kind byte, value string) {
+	ijson.Walk(body, "json", maxBodyDepth, func(path []byte, kind byte, value string) {
 		if kind == '"' && mayHoldJSON(value) {
 			n.value(string(path), value)
 		}

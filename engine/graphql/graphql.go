@@ -6,12 +6,15 @@
 // far as these numbers need it, and never runs anything.
 package graphql
 
+import "strings"
+
 // Shape is what a document asks for.
 type Shape struct {
 	// Depth is the deepest nesting of selection sets, fragments included: 1 for
 	// { me }, 2 for { me { name } }.
 	Depth int
-	// Aliases is the number of fields under another name.
+	// Aliases is the number of fields under another name, those of a fragment as
+	// often as it is spread, up to maxAliases.
 	Aliases int
 	// Operations is the number of operations.
 	Operations int
@@ -21,11 +24,17 @@ type Shape struct {
 	Cyclic bool
 	// Broken: it is no document, so that the numbers say little.
 	Broken bool
+	// Endless: it has more tokens than are read, which says the same.
+	Endless bool
 }
 
 // maxTokens bounds the work; a document of this size is an attack by itself.
 // Servers' own limits are about a thousand.
 const maxTokens = 20000
+
+// maxAliases is where counting stops: thirty fragments that spread each the next
+// one twice ask for more fields than there are numbers.
+const maxAliases = 1 << 20
 
 // Measure reads a document.
 func Measure(document string) Shape {
@@ -38,13 +47,19 @@ func Measure(document string) Shape {
 }
 
 // fragment is a selection set with a name, or the root of an operation: how deep
-// it is by itself, and at which depth it spreads which fragments.
+// it is and how many aliases it has by itself, and what it spreads.
 type fragment struct {
-	depth   int
-	spreads map[string]int
+	sums
+	spreads map[string]spread
 	state   uint8 // of the walk: 0 not seen, 1 open, 2 done
-	total   int
+	total   sums
 }
+
+// sums are the numbers that add up over fragments.
+type sums struct{ depth, aliases int }
+
+// spread is where a fragment is spread: the deepest place, and how often.
+type spread struct{ depth, times int }
 
 type parser struct {
 	lexer
@@ -57,6 +72,7 @@ type parser struct {
 
 func (p *parser) next() {
 	if p.tokens++; p.tokens > maxTokens {
+		p.shape.Endless = true
 		p.fail()
 		return
 	}
@@ -69,7 +85,10 @@ func (p *parser) fail() {
 
 // definition reads an operation or a fragment up to the end of its selection set.
 func (p *parser) definition() {
-	f := &fragment{spreads: map[string]int{}}
+	f := &fragment{spreads: map[string]spread{}}
+	if p.token == `"` {
+		p.next() // a description, section 2.4 of September 2025
+	}
 	switch {
 	case p.token == "fragment":
 		p.next()
@@ -139,7 +158,7 @@ func (p *parser) selections(f *fragment) {
 			p.next()
 			p.next()
 		default:
-			p.field(token)
+			p.field(f, token)
 		}
 	}
 	p.fail()
@@ -155,20 +174,21 @@ func (p *parser) spread(f *fragment, depth int) int {
 		p.next()
 		p.next()
 	case p.token != "" && isName(p.token[0]):
-		f.spreads[p.token] = max(f.spreads[p.token], depth)
+		at := f.spreads[p.token]
+		f.spreads[p.token] = spread{max(at.depth, depth), at.times + 1}
 		p.next()
 		return 1
 	}
 	return 0
 }
 
-func (p *parser) field(token string) {
+func (p *parser) field(f *fragment, token string) {
 	if token == "__schema" || token == "__type" {
 		p.shape.Introspects = true
 	}
 	p.next()
 	if p.token == ":" {
-		p.shape.Aliases++
+		f.aliases++
 		p.next()
 	}
 }
@@ -176,25 +196,29 @@ func (p *parser) field(token string) {
 // finish adds up the fragments.
 func (p *parser) finish() Shape {
 	for _, root := range p.roots {
-		p.shape.Depth = max(p.shape.Depth, p.total(root))
+		sums := p.total(root)
+		p.shape.Depth = max(p.shape.Depth, sums.depth)
+		p.shape.Aliases = min(p.shape.Aliases+sums.aliases, maxAliases)
 	}
 	return p.shape
 }
 
-// total is a fragment's depth with all that it spreads. It is called at most once
-// for each fragment, and not deeper than there are tokens.
-func (p *parser) total(f *fragment) int {
+// total is what a fragment asks for with all that it spreads. It is worked out
+// once for each fragment, and not deeper than there are tokens.
+func (p *parser) total(f *fragment) sums {
 	switch f.state {
 	case 1:
 		p.shape.Cyclic = true
-		return 0
+		return sums{}
 	case 2:
 		return f.total
 	}
-	f.state, f.total = 1, f.depth
+	f.state, f.total = 1, f.sums
 	for name, at := range f.spreads {
 		if spread := p.fragments[name]; spread != nil {
-			f.total = max(f.total, at-1+p.total(spread))
+			more := p.total(spread)
+			f.total.depth = max(f.total.depth, at.depth-1+more.depth)
+			f.total.aliases = min(f.total.aliases+at.times*more.aliases, maxAliases)
 		}
 	}
 	f.state = 2
@@ -214,6 +238,8 @@ func (l *lexer) scan() string {
 		switch c := l.in[l.pos]; {
 		case c == ' ' || c == '\t' || c == '\n' || c == '\r' || c == ',':
 			l.pos++
+		case strings.HasPrefix(l.in[l.pos:], byteOrderMark):
+			l.pos += len(byteOrderMark)
 		case c == '#':
 			for l.pos < len(l.in) && l.in[l.pos] != '\n' && l.in[l.pos] != '\r' {
 				l.pos++
@@ -237,19 +263,26 @@ func (l *lexer) scan() string {
 	return ""
 }
 
-// text skips a string, or a block string.
+// byteOrderMark is ignored anywhere, section 2.1.1.
+const byteOrderMark = "\ufeff"
+
+// text skips a string, or a block string. In a string a backslash takes the next
+// byte with it, in a block string only three quotation marks (section 2.9.4): who
+// reads them alike sees the end of a text where it goes on.
 func (l *lexer) text() {
-	quote := `"`
-	if len(l.in)-l.pos >= 3 && l.in[l.pos:l.pos+3] == `"""` {
-		quote = `"""`
+	quote, escaped, step := `"`, `\`, 2
+	if strings.HasPrefix(l.in[l.pos:], `"""`) {
+		quote, escaped, step = `"""`, `\"""`, 4
 	}
-	for l.pos += len(quote); l.pos < len(l.in); l.pos++ {
-		switch {
-		case l.in[l.pos] == '\\':
-			l.pos++
-		case len(l.in)-l.pos >= len(quote) && l.in[l.pos:l.pos+len(quote)] == quote:
+	for l.pos += len(quote); l.pos < len(l.in); {
+		switch rest := l.in[l.pos:]; {
+		case strings.HasPrefix(rest, escaped):
+			l.pos += step
+		case strings.HasPrefix(rest, quote):
 			l.pos += len(quote)
 			return
+		default:
+			l.pos++
 		}
 	}
 	l.pos = len(l.in)

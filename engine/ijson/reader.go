@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"slices"
 	"strconv"
+	"strings"
 	"unicode/utf16"
 	"unicode/utf8"
 )
@@ -58,8 +59,9 @@ func Check(text string, maxDepth int) Problem {
 	return r.whole()
 }
 
-// Walk gives the scalars of a JSON text to leaf until the first problem.
-// Repeated keys are none to it: both values are given.
+// Walk gives the scalars of a JSON text to leaf until the first problem. Repeated
+// keys are none to it, both values are given, nor are a byte order mark and text
+// that is no UTF-8.
 func Walk(text, prefix string, maxDepth int, leaf Leaf) Problem {
 	r := reader{in: text, maxDepth: maxDepth, path: []byte(prefix), leaf: leaf}
 	return r.whole()
@@ -97,10 +99,13 @@ type name struct {
 }
 
 func (r *reader) whole() Problem {
+	marked := strings.HasPrefix(r.in, "\xef\xbb\xbf")
 	switch {
-	case len(r.in) >= 3 && r.in[:3] == "\xef\xbb\xbf":
+	case marked && r.lenient():
+		r.pos = 3
+	case marked:
 		return ByteOrderMark
-	case !utf8.ValidString(r.in):
+	case !r.lenient() && !utf8.ValidString(r.in):
 		return BadText
 	}
 	r.blanks()
@@ -122,6 +127,10 @@ func (r *reader) fail(p Problem) bool {
 	}
 	return false
 }
+
+// lenient says that only the values are of interest: what servers read on over, a
+// byte order mark and text that is no UTF-8, must not hide what is behind it.
+func (r *reader) lenient() bool { return r.leaf != nil }
 
 // peek gives the next byte, or 0 at the end, which is no JSON anywhere.
 func (r *reader) peek() byte {
@@ -418,18 +427,27 @@ func (r *reader) unicode(out []byte) ([]byte, bool) {
 		return out, r.fail(Invalid)
 	}
 	if utf16.IsSurrogate(char) {
-		if !r.take('\\') || !r.take('u') {
-			return out, r.fail(BadText)
-		}
-		low, ok := r.hex4()
-		if !ok {
-			return out, r.fail(Invalid)
-		}
-		if char = utf16.DecodeRune(char, low); char == utf8.RuneError {
-			return out, r.fail(BadText)
+		start := r.pos
+		if char = r.pair(char); char == utf8.RuneError {
+			if !r.lenient() {
+				return out, r.fail(BadText)
+			}
+			r.pos = start
 		}
 	}
 	return utf8.AppendRune(out, char), true
+}
+
+// pair reads the second half of a surrogate pair behind the first.
+func (r *reader) pair(high rune) rune {
+	if !r.take('\\') || !r.take('u') {
+		return utf8.RuneError
+	}
+	low, ok := r.hex4()
+	if !ok {
+		return utf8.RuneError
+	}
+	return utf16.DecodeRune(high, low)
 }
 
 func (r *reader) hex4() (rune, bool) {

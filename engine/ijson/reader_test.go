@@ -85,6 +85,30 @@ func TestWalkGoesAsFarAsItCan(t *testing.T) {
 	require.Equal(t, []string{"p.a \" x\n", "p.b.0 1 1", "p.b.1.c t true", "p.a \" y"}, got)
 }
 
+// What a server reads on over must not hide the values behind it.
+func TestWalkReadsOnOverBrokenText(t *testing.T) {
+	for name, text := range map[string]string{
+		"bytes that are no UTF-8":      "{\"a\":\"\xff\",\"b\":\"c\"}",
+		"a byte order mark":            "\ufeff{\"b\":\"c\"}",
+		"half of a pair":               `{"a":"\ud800","b":"c"}`,
+		"half of a pair and an escape": `{"a":"\ud800\n","b":"c"}`,
+		"half of a pair and a number":  `{"a":"\ud800\u12","a":"x","b":"c"}`,
+		"two first halves":             `{"a":"\ud800\ud800","b":"c"}`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			last := ""
+			problem := ijson.Walk(text, "", 5, func(path []byte, _ byte, value string) { last = string(path) + "=" + value })
+			if problem == ijson.OK {
+				require.Equal(t, ".b=c", last)
+			} else {
+				require.Equal(t, ijson.Invalid, problem, "no parser reads it")
+				require.Contains(t, text, `\u12"`)
+			}
+			require.NotEqual(t, ijson.OK, ijson.Check(text, 5))
+		})
+	}
+}
+
 // FuzzCheck compares with encoding/json: what is I-JSON is JSON, and Walk gives
 // the strings that it decodes.
 func FuzzCheck(f *testing.F) {

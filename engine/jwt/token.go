@@ -232,7 +232,9 @@ func decodeText(s string) string {
 }
 
 // Next finds the first token in any text: a run of base64url and dots that Looks
-// like one and has a dot. rest is what follows it.
+// like one, has a dot and begins as an object with a member. Words that begin with
+// "ex" decode to a brace, so that example.com would be a broken token. rest is what
+// follows it.
 func Next(text string) (token, rest string, ok bool) {
 	for start := 0; start < len(text); {
 		end := start
@@ -240,11 +242,20 @@ func Next(text string) (token, rest string, ok bool) {
 			end++
 		}
 		for run := text[start:end]; strings.Contains(run, "."); _, run, _ = strings.Cut(run, ".") {
-			if Looks(run) {
+			if Looks(run) && beginsMember(run) {
 				return run, text[end:], true
 			}
 		}
 		start = end + 1
 	}
 	return "", "", false
+}
+
+// beginsMember says whether the first part of a token decodes to a brace with a
+// quotation mark or a blank behind it.
+func beginsMember(token string) bool {
+	first, _, _ := strings.Cut(token, ".")
+	var room [headerBytes]byte
+	_, member, _ := bytes.Cut(decode(room[:], loose(first)), []byte("{"))
+	return len(member) > 0 && strings.IndexByte("\" \t\r\n", member[0]) >= 0
 }

@@ -275,3 +275,14 @@ func TestEachProblemHasText(t *testing.T) {
 		require.True(t, classes[c], "no problem is of the class %q", c)
 	}
 }
+
+func TestAWordIsNoTokenInAText(t *testing.T) {
+	for _, text := range []string{"user=ann@example.com&x=1", "express.js", "https://exports.example/expert.html", "eyes.open"} {
+		_, _, ok := jwt.Next(text)
+		require.False(t, ok, text)
+	}
+	for _, text := range []string{"see " + b64(`{"alg":"none"}`) + ".e30.", "x=" + b64("{\n \"alg\":\"HS256\"}") + ".e30.x"} {
+		_, _, ok := jwt.Next(text)
+		require.True(t, ok, text)
+	}
+}

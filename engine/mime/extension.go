@@ -113,6 +113,7 @@ var serverSide = setOf(`
 var dangerous = setOf(`
 	inc config soap svc war jar class pl pm py pyc rb erb sh bash zsh ksh csh lua
 	exe dll com scr cpl msi msp mst bat cmd ps1 psm1 vbs vbe wsf wsh wsc hta js jse mjs lnk url reg inf scf
+	jnlp chm vhd vhdx one appref-ms settingcontent-ms library-ms search-ms desktop command xll wll xsl xslt
 	elf so dylib bin run app apk ipa deb rpm dmg iso img wasm
 	html htm xhtml xht mht mhtml svgz swf`)
 
@@ -137,13 +138,13 @@ func IsDangerous(extensions []string) (extension string, ok bool) {
 
 // Extensions gives all extensions of a file name in small letters, the last one
 // first: "a.php.JPG" has jpg and php. What servers ignore at the end (dots,
-// blanks, "::$DATA") or cut a name at (";", NUL and their escapes) ends one.
+// blanks, "::$DATA") or cut a name at (";", NUL and their escapes, blanks with theirs) ends one.
 func Extensions(filename string) []string {
 	name := lower(filename)
 	if i := strings.LastIndexAny(name, `/\`); i >= 0 {
 		name = name[i+1:]
 	}
-	for _, cut := range []string{"%00", "\x00", ";", "::$"} {
+	for _, cut := range []string{"%00", "\x00", ";", "::$", "%20", "%0a", "%0d", "%09"} {
 		name = strings.ReplaceAll(name, cut, ".")
 	}
 	var out []string

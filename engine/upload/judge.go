@@ -38,6 +38,9 @@ type Judge struct {
 	size  int
 	head  []byte
 	scan  scanner
+	start []byte // the first bytes, until wide is known
+	begun bool
+	wide  bool // text in UTF-16, of which the letters of ASCII are looked at
 }
 
 // NewJudge returns a judge for one body.
@@ -46,6 +49,7 @@ func NewJudge(limits Limits) *Judge { return &Judge{limits: limits} }
 // Begin starts a part.
 func (j *Judge) Begin(p multipart.Part) {
 	j.part, j.size, j.head, j.field, j.scan = p, 0, j.head[:0], j.field[:0], scanner{}
+	j.start, j.begun, j.wide = j.start[:0], false, false
 	// A part without a file name is a field to servers, unless it is declared to
 	// be something else than text.
 	j.skip = !p.IsFile && (p.ContentType == "" || strings.HasPrefix(strings.ToLower(p.ContentType), "text/plain"))
@@ -60,10 +64,40 @@ func (j *Judge) Data(b []byte) {
 		return
 	}
 	j.size += len(b)
+	if j.begun {
+		j.look(b)
+		return
+	}
+	if j.start = append(j.start, b...); len(j.start) >= wideMarkBytes {
+		j.wide = string(j.start[:wideMarkBytes]) == "\xff\xfe" || string(j.start[:wideMarkBytes]) == "\xfe\xff"
+		j.begun = true
+		j.look(j.start)
+	}
+}
+
+// wideMarkBytes is the byte order mark of UTF-16, in either order.
+const wideMarkBytes = 2
+
+// look takes a piece of a file.
+func (j *Judge) look(b []byte) {
+	if j.wide {
+		b = narrow(b)
+	}
 	if room := mime.SniffBytes - len(j.head); room > 0 {
 		j.head = append(j.head, b[:min(room, len(b))]...)
 	}
 	j.scan.write(b)
+}
+
+// narrow leaves of UTF-16 what is ASCII: tags and names of attributes are.
+func narrow(b []byte) []byte {
+	out := make([]byte, 0, len(b)/2)
+	for _, c := range b {
+		if c != 0 && c < 0x80 {
+			out = append(out, c)
+		}
+	}
+	return out
 }
 
 // End judges the part.
@@ -76,6 +110,9 @@ func (j *Judge) End() {
 	}
 	if j.part.Filename == "" && j.size == 0 {
 		return // browsers send an empty file for a field that nobody filled in
+	}
+	if !j.begun {
+		j.look(j.start)
 	}
 	j.files++
 	if j.limits.MaxFiles > 0 && j.files > j.limits.MaxFiles {
@@ -158,7 +195,7 @@ func (j *Judge) judgeContent(is mime.Format, extensions []string) {
 		j.find(Executable, "it is "+is.Type)
 	case is.Class == mime.ClassArchive && !office:
 		j.find(Archive, "it is "+is.Type)
-	case is.Class == mime.ClassMarkup && (s.handler || s.found[needleScript] || s.found[needleForeign] || s.found[needleEntity]):
+	case j.isMarkup(is, extensions) && (s.handler || s.found[needleScript] || s.found[needleForeign] || s.found[needleEntity] || s.found[needleStylesheet]):
 		j.find(Active, "it is "+is.Type+" with a script or an entity in it")
 	}
 	if s.found[needleVirus] {
@@ -168,9 +205,20 @@ func (j *Judge) judgeContent(is mime.Format, extensions []string) {
 		len(extensions) > 0 && slices.Contains(macroExtensions, extensions[0]) {
 		j.find(Macro, "an office file with macros")
 	}
-	if second := s.second(is, j.size); second != "" {
+	if second := s.second(is); second != "" {
 		j.find(Polyglot, "it is "+is.Type+" and also "+second)
 	}
+}
+
+// isMarkup says whether a browser reads a file as markup: by its bytes, or by its
+// name or its declared type where it is a text, whose first tag may have any name.
+func (j *Judge) isMarkup(is mime.Format, extensions []string) bool {
+	if is.Class != mime.ClassText {
+		return is.Class == mime.ClassMarkup
+	}
+	declared, _ := mime.Parse(j.part.ContentType)
+	return mime.ClaimOfType(declared.Essence()).Class == mime.ClassMarkup ||
+		len(extensions) > 0 && mime.ClaimOfExtension(extensions[0]).Class == mime.ClassMarkup
 }
 
 // macroExtensions are those of office files that may have macros.
@@ -186,16 +234,21 @@ const (
 )
 
 // second names another format that the file is as well.
-func (s *scanner) second(is mime.Format, size int) string {
-	binary := is.Class == mime.ClassImage || is.Class == mime.ClassMedia || is.Class == mime.ClassDocument || is.Class == mime.ClassFont
+func (s *scanner) second(is mime.Format) string {
+	picture := is.Class == mime.ClassImage || is.Class == mime.ClassMedia
+	binary := picture || is.Class == mime.ClassDocument || is.Class == mime.ClassFont
 	switch {
 	case s.found[needlePHP] && is.Class != mime.ClassText && is.Class != mime.ClassScript:
 		return "PHP"
-	case binary && s.found[needleZIPEnd] && s.found[needleZIPEntry] && s.last[needleZIPEnd] >= size-maxZIPTail && is.Type != "application/x-ole-storage":
+	case (picture || is.Class == mime.ClassFont) && s.shortTag:
+		return "a program for a server"
+	case is.Class != mime.ClassArchive && s.found[needleZIPEnd] && s.found[needleZIPEntry] && s.last[needleZIPEnd] >= s.seen+len(s.tail)-maxZIPTail && is.Type != "application/x-ole-storage":
 		return "a ZIP archive"
+	case binary && s.found[needleArchive]:
+		return "an archive"
 	case is.Class != mime.ClassText && is.Class != mime.ClassMarkup && s.found[needlePDF] && s.at[needlePDF] > 0 && s.at[needlePDF] < maxPDFHead:
 		return "a PDF"
-	case (is.Class == mime.ClassImage || is.Class == mime.ClassMedia) && (s.found[needleHTML] || s.found[needleScript]):
+	case picture && (s.found[needleHTML] || s.found[needleScript]):
 		return "HTML"
 	}
 	return ""

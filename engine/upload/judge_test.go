@@ -35,6 +35,15 @@ func archive(t *testing.T, names ...string) string {
 	return b.String()
 }
 
+// wide is a text of ASCII in UTF-16, the low byte first.
+func wide(text string) string {
+	var b strings.Builder
+	for i := range len(text) {
+		b.WriteString(text[i:i+1] + "\x00")
+	}
+	return b.String()
+}
+
 // judge gives the names of what is found about one file, which arrives in pieces
 // of n bytes.
 func judge(limits upload.Limits, p multipart.Part, content string, n int) []string {
@@ -93,6 +102,29 @@ func TestJudge(t *testing.T) {
 		"a drawing with a handler":                           {filename: "a.svg", bytes: "<svg/onload = alert(1)>" + svg, want: "active"},
 		"a drawing with a URL that is a script":              {filename: "a.svg", bytes: svg + `<a href="JavaScript:alert(1)">`, want: "active"},
 		"a word with on is no handler":                       {filename: "a.svg", bytes: strings.Replace(svg, "d=", "position = \"one\" data-on=1 d=", 1)},
+		"a drawing with a script in a name space":            {filename: "a.svg", bytes: `<svg xmlns:x="http://www.w3.org/2000/svg"><x:script>alert(1)</x:script></svg>`, want: "active"},
+		"a drawing whose tags all have a prefix":             {filename: "a.svg", bytes: `<x:svg xmlns:x="http://www.w3.org/2000/svg" onload="alert(1)"/>`, want: "active near_mismatch"},
+		"a text about such a drawing":                        {filename: "a.txt", bytes: `write <x:svg onload="alert(1)"/>`},
+		"a drawing with a style sheet":                       {filename: "a.svg", bytes: `<?xml version="1.0"?><?xml-stylesheet type="text/xsl" href="#s"?>` + svg, want: "active"},
+		"a drawing in UTF-16":                                {filename: "a.svg", bytes: "\xff\xfe" + wide(svg)},
+		"a drawing in UTF-16 with a handler":                 {filename: "a.svg", bytes: "\xff\xfe" + wide(`<svg onload="alert(1)"/>`), want: "active"},
+		"a text in UTF-16":                                   {filename: "a.txt", bytes: "\xff\xfe" + wide("hello")},
+		"a URL with a letter as a number":                    {filename: "a.svg", bytes: svg + `<a href="&#106;avascript:alert(1)"/>`, want: "active"},
+		"a URL with a letter as a hexadecimal number":        {filename: "a.svg", bytes: svg + `<a href = 'j&#x41vascript:alert(1)'/>`, want: "active"},
+		"a URL with a letter behind many zeros":              {filename: "a.svg", bytes: svg + `<a href="&#0000000000000000000000000000000000000106;avascript:alert(1)"/>`, want: "active"},
+		"a URL with a line's end in it":                      {filename: "a.svg", bytes: svg + "<a href=\"\njava\nscript:alert(1)\"/>", want: "active"},
+		"a URL with a letter behind the first ones":          {filename: "a.svg", bytes: svg + `<a href="jav&#97;script:alert(1)"/>`, want: "active"},
+		"a URL all of references":                            {filename: "a.svg", bytes: svg + `<a href="&#106;&#97;&#118;&#97;&#115;&#99;&#114;&#105;&#112;&#116;&#58;alert(1)"/>`, want: "active"},
+		"a word with the same beginning":                     {filename: "a.svg", bytes: svg + "<text title=\"java\nis a coffee\" x=\"java script: a\" y=\"java&#32;script\"/>"},
+		"a word with a letter as a number":                   {filename: "a.svg", bytes: svg + `<text title="&#106;uly" x="java"/>`},
+		"an image with a short tag of PHP":                   {filename: "a.png", bytes: png + "\x00\x01<?=`$_GET[0]`?>", want: "polyglot"},
+		"an image with an open tag of PHP":                   {filename: "a.png", bytes: png + "\x00\x01<? system($_GET[0]);", want: "polyglot"},
+		"an image with a page for a Java server":             {filename: "a.gif", bytes: "GIF89a\x01\x00<%@page import=\"java.io.*\"%>", want: "polyglot"},
+		"an image with those bytes by chance":                {filename: "a.png", bytes: png + "\x00<?=abc\x01<% hello\x02<?xpacket begin='' ?>"},
+		"a text that is an archive":                          {filename: "a.txt", bytes: strings.Repeat("hello ", 400) + zipped, want: "polyglot"},
+		"a file of no format that is an archive":             {filename: "a.dat", bytes: "\x01\x02" + zipped, want: "polyglot"},
+		"an image that is a RAR archive":                     {filename: "a.jpg", bytes: jpg + "Rar!\x1a\x07\x01\x00", want: "polyglot"},
+		"an image that is a 7z archive":                      {filename: "a.jpg", bytes: jpg + "7z\xbc\xaf\x27\x1c", want: "polyglot"},
 		"a name for the server":                              {filename: "a.phtml", bytes: png, want: "extension"},
 		"a name for the server in front":                     {filename: "a.php.png", bytes: png, want: "extension"},
 		"a name for the server behind NUL":                   {filename: "a.jsp%00.png", bytes: png, want: "extension"},

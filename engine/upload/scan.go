@@ -1,5 +1,7 @@
 package upload
 
+import "strings"
+
 // needle is something to find anywhere in a file.
 type needle uint8
 
@@ -16,6 +18,8 @@ const (
 	needleEntity                    // an entity that a document type declares
 	needleForeign                   // HTML inside of SVG
 	needleContentList               // the list of contents that makes a ZIP an OOXML file
+	needleArchive                   // the start of a RAR or 7z archive
+	needleStylesheet                // a style sheet of XML, which may be a program
 	needleCount
 )
 
@@ -27,6 +31,7 @@ var needles = []struct {
 }{
 	{"<?php", needlePHP},
 	{"<script", needleScript},
+	{":script", needleScript}, // with a prefix of its name space
 	{"javascript:", needleScript},
 	{"<html", needleHTML},
 	{"<body", needleHTML},
@@ -40,6 +45,9 @@ var needles = []struct {
 	{"<!ENTITY", needleEntity},
 	{"<foreignObject", needleForeign},
 	{"[Content_Types].xml", needleContentList},
+	{"Rar!\x1a\x07", needleArchive},
+	{"7z\xbc\xaf\x27\x1c", needleArchive},
+	{"<?xml-stylesheet", needleStylesheet},
 }
 
 // maxNeedleBytes is the longest needle, and so how much of a piece has to be
@@ -72,8 +80,11 @@ type scanner struct {
 	found [needleCount]bool
 	// at is where a needle was first found, in bytes; last where last.
 	at, last [needleCount]int
-	// handler: an attribute that runs script, such as onload=.
+	// handler: an attribute that runs script, such as onload=, or a URL that is a
+	// script and is not written as one.
 	handler bool
+	// shortTag: what PHP, ASP and JSP begin with besides "<?php".
+	shortTag bool
 }
 
 func (s *scanner) write(piece []byte) {
@@ -96,6 +107,8 @@ func (s *scanner) scan(text []byte, from int) {
 		if !s.handler && (text[i] == 'o' || text[i] == 'O') && i > 0 && isHandler(text[i-1:]) {
 			s.handler = true
 		}
+		s.handler = s.handler || text[i] == '=' && hidesScript(text[i+1:])
+		s.shortTag = s.shortTag || text[i] == '<' && isShortTag(text[i+1:])
 	}
 }
 
@@ -129,6 +142,101 @@ func isHandler(s []byte) bool {
 		i++
 	}
 	return letters >= 2 && i < len(s) && s[i] == '='
+}
+
+// isShortTag says whether "?=", "? " or "%" begins a piece of a program behind the
+// "<". In an image such bytes are there by chance, eight or twelve printable ones
+// behind them in one of a hundred thousand images of 128 KiB.
+func isShortTag(s []byte) bool {
+	switch {
+	case len(s) > 1 && s[0] == '?' && (s[1] == '=' || isBlank(s[1])):
+		return arePrintable(s[2:], 8)
+	case len(s) > 0 && s[0] == '%':
+		return arePrintable(s[1:], 12)
+	}
+	return false
+}
+
+func arePrintable(s []byte, n int) bool {
+	if len(s) < n {
+		return false
+	}
+	for _, c := range s[:n] {
+		if (c < ' ' || c > '~') && !isBlank(c) {
+			return false
+		}
+	}
+	return true
+}
+
+func isBlank(c byte) bool { return c == ' ' || c == '\t' || c == '\n' || c == '\r' }
+
+const (
+	scriptScheme = "javascript:"
+	// minSchemeBytes of it have to be there where references make it longer than
+	// what is kept of a piece.
+	minSchemeBytes = 3
+	// maxReferenceBytes is more than a reference to a letter needs; who writes more
+	// zeros hides something.
+	maxReferenceBytes = 10
+)
+
+// hidesScript says whether the value of an attribute begins like "javascript:"
+// with a letter as a character reference, or with a line's end between letters,
+// which browsers drop.
+func hidesScript(s []byte) bool {
+	window := maxNeedleBytes - 1
+	whole := len(s) >= window
+	s = s[:min(len(s), window)]
+	for len(s) > 0 && (isBlank(s[0]) || s[0] == '"' || s[0] == '\'') {
+		s = s[1:]
+	}
+	hidden, found := false, 0
+	for found < len(scriptScheme) {
+		if cut := len(s) < maxReferenceBytes && strings.HasPrefix(string(s), "&"); len(s) == 0 || cut && whole {
+			return whole && (hidden || cut) && found >= minSchemeBytes
+		}
+		c, n := reference(s)
+		dropped := found > 0 && c != ' ' && isBlank(c)
+		switch {
+		case n > maxReferenceBytes:
+			return true
+		case fold(c) == scriptScheme[found]:
+			found++
+		case !dropped:
+			return false
+		}
+		hidden = hidden || n > 1 || dropped
+		s = s[n:]
+	}
+	return hidden
+}
+
+// reference reads a character, or a reference to one by its number, and how many
+// bytes it takes.
+func reference(s []byte) (c byte, n int) {
+	if len(s) < 3 || s[0] != '&' || s[1] != '#' {
+		return s[0], 1
+	}
+	base, n := 10, 2
+	if fold(s[n]) == 'x' {
+		base, n = 16, 3
+	}
+	value := 0
+	for ; n < len(s) && n <= maxReferenceBytes; n++ {
+		digit := strings.IndexByte("0123456789abcdef"[:base], fold(s[n]))
+		if digit < 0 {
+			break
+		}
+		value = value*base + digit
+	}
+	if n < len(s) && s[n] == ';' {
+		n++
+	}
+	if value > 0x7f {
+		return 0x7f, n
+	}
+	return byte(value), n
 }
 
 // fold gives ASCII letters in their small form.

@@ -25,6 +25,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tabard/engine"
+	"tabard/engine/jwt/jwttest"
 	"tabard/rules"
 )
 
@@ -390,4 +391,15 @@ func TestFilesThatDoNotChangeAreNotRead(t *testing.T) {
 	require.Equal(t, 1, reads)
 	require.False(t, w.look())
 	require.Equal(t, 1, reads)
+}
+
+// Keys come on the same way, with a limit of their own.
+func TestKeySetsAreFetchedLikeAddresses(t *testing.T) {
+	p := newPublisher(t, says(200, jwttest.KeySet(jwttest.NewSigner("a"))))
+	e := newEngine(t, "jwt: {mode: required, keys_from: {url: '"+p.URL+"/jwks'}}\n", nil)
+	NewRefresher(Options{Engine: e, Log: log.New(io.Discard, "", 0)}).Start(t.Context())
+	require.Equal(t, 1, e.FeedStates()[0].Entries)
+	p.set(says(200, jwttest.KeySet(jwttest.NewSigner("a"))+strings.Repeat(" ", 256<<10)))
+	s := &Source{Feed: e.Feeds()[0], Client: NewClient()}
+	require.ErrorContains(t, s.Refresh(t.Context(), e), "longer than 262144 bytes")
 }
