@@ -58,7 +58,7 @@ type variant struct {
 // Option changes what an Engine takes from its surroundings.
 type Option func(*Engine)
 
-// WithClock gives the engine another clock, for audit lines.
+// WithClock gives the engine another clock, for exchanges that bring no time.
 func WithClock(now func() time.Time) Option { return func(e *Engine) { e.now = now } }
 
 // WithIDs gives the engine another source of transaction ids.
@@ -192,7 +192,9 @@ type Conn struct {
 	// TX:tabard_proxy_route.
 	ProxyRoute string
 	// Started is when the exchange began, where the runner knows; zero is now,
-	// by the engine's clock.
+	// by the engine's clock. The dates of tokens and the expiry of addresses are
+	// compared with it, and audit lines tell it. An address that has expired when
+	// its set is loaded is not in the set.
 	Started time.Time
 }
 

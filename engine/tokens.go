@@ -253,8 +253,10 @@ func (f *foundToken) values(out []string, key string) []string {
 
 // describeToken gives a match on a variable of the collection JWT the name and
 // the value that a log may show: a problem by the place of its token, a claim by
-// its name. Of claims only the issuer is shown as it is.
+// its name. Of claims only the issuer is shown as it is. In messages macros may
+// have put the name of a variable.
 func (x *Exchange) describeToken(m *Match) {
+	m.Message, m.Data = operators.JWT.Shown(m.Message), operators.JWT.Shown(m.Data)
 	name, ok := strings.CutPrefix(m.Target, "TX:")
 	if !ok {
 		return

@@ -158,7 +158,7 @@ func TestLogsShowWhereATokenStoodAndNothingOfIt(t *testing.T) {
 jwt: {mode: required, sources: ["header:Authorization", "query:access", "cookie:session"], elsewhere: refuse}
 directives:
 - inline: |
-    SecRule JWT:claims.sub "@streq u1" "id:1,phase:1,pass,log,msg:'subject'"
+    SecRule JWT:claims.sub "@streq u1" "id:1,phase:1,pass,log,msg:'subject in %{MATCHED_VAR_NAME}',logdata:'%{MATCHED_VAR_NAME}'"
     SecRule JWT:claims.email "@contains @" "id:2,phase:1,pass,log,msg:'mail'"
     SecRule JWT:claims.iss "@contains example" "id:3,phase:1,pass,log,msg:'issuer'"
     SecRule JWT:header.kid "@streq k1" "id:4,phase:1,pass,log,msg:'kid'"
@@ -185,6 +185,8 @@ directives:
 		shown[m.ID] = [2]string{m.Target, m.Value}
 	}
 	require.Equal(t, [2]string{"JWT:claims.sub", "sha256:bb82030dbc2bcaba"}, shown[1])
+	require.Equal(t, []string{"subject in JWT:claims.sub", "JWT:claims.sub"}, []string{v.Matches[0].Message, v.Matches[0].Data}, "the author's name for it")
+	require.NotContains(t, v.audit, "tabard_jwt")
 	require.Equal(t, [2]string{"JWT:claims.email", "[redacted]"}, shown[2])
 	require.Equal(t, [2]string{"JWT:claims.iss", "https://id.example"}, shown[3])
 	require.Equal(t, [2]string{"JWT:header.kid", "k1"}, shown[4])
@@ -237,5 +239,24 @@ func TestWrongSettingsOfTokensAreErrorsWithTheirPlace(t *testing.T) {
 	} {
 		_, err := tokenEngine(t, policy)
 		require.EqualError(t, err, want, policy)
+	}
+}
+
+func TestTimesAreThoseOfTheExchange(t *testing.T) {
+	e := mustTokenEngine(t, `jwt: {mode: required}`)
+	expired := get("/", bearer(token(`{"alg":"HS256"}`, `{"exp":1700000000}`)))
+	for name, row := range map[string]struct {
+		at   time.Time
+		want int
+	}{
+		"recorded before it expired":   {time.Unix(1_699_999_000, 0), 0},
+		"recorded after it expired":    {time.Unix(1_700_001_000, 0), 100240},
+		"without a time, by the clock": {time.Time{}, 100240},
+	} {
+		t.Run(name, func(t *testing.T) {
+			x := e.Begin(engine.Conn{Started: row.at})
+			x.RequestHeaders(expired, true)
+			require.Equal(t, row.want, x.End().Rule)
+		})
 	}
 }

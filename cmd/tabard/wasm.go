@@ -100,8 +100,7 @@ func cache() []wasmhost.Option {
 // Judge implements replay.Judge. A module that has died is started anew for
 // the next entry, as Envoy does with failure_policy FAIL_RELOAD.
 func (j *wasmJudge) Judge(ctx context.Context, e replay.Entry) replay.Outcome {
-	x := wasmhost.Exchange{Conn: e.Conn, Request: e.Request, Body: e.Body, Trailers: e.Trailers}
-	x.Conn.ID = e.ID
+	x := wasmhost.Exchange{Conn: e.Begin(), Request: e.Request, Body: e.Body, Trailers: e.Trailers}
 	if e.HasResponse() {
 		x.Response = &wasmhost.Response{Status: e.Response.Status, Headers: e.Response.Headers, Body: e.Response.Body}
 	}

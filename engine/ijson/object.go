@@ -21,7 +21,7 @@ type Object struct {
 func (o Object) Read(text string) (p Problem, offset int) {
 	r := reader{in: text, maxDepth: o.MaxDepth, strict: true, outer: &o}
 	p = r.whole()
-	return p, r.pos
+	return p, min(r.pos, len(text)) // a string that ends in a backslash is read past its end
 }
 
 // Fold gives a name in which case has no meaning, as careless libraries compare

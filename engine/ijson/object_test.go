@@ -25,6 +25,7 @@ func TestObjectGivesItsMembersAsWritten(t *testing.T) {
 	}{
 		`[1]`:                            {ijson.Invalid, 0},
 		``:                               {ijson.Invalid, 0},
+		`{"\`:                            {ijson.Invalid, 3},
 		`{"a":1} x`:                      {ijson.Trailing, 8},
 		`{"a":1,"A":2}`:                  {ijson.DuplicateKey, 10},
 		"{\"k\":1,\"\u212a\":2}":         {ijson.DuplicateKey, 12},

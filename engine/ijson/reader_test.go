@@ -117,6 +117,8 @@ func FuzzCheck(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, text string) {
 		problem := ijson.Check(text, 20)
+		p, offset := ijson.Object{MaxDepth: 20, MaxMembers: 20, Fold: true}.Read(text)
+		require.True(t, 0 <= offset && offset <= len(text), "%v at %d", p, offset)
 		valid := json.Valid([]byte(text))
 		switch problem {
 		case ijson.OK:

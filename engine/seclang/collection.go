@@ -53,6 +53,37 @@ func (c Collection) Key(variable string) (key string, ok bool) {
 	return out.String(), ok
 }
 
+// Shown gives a text with the collection's variables as an author of rules wrote
+// them: NAME:key for TX:prefix and key, in a target, and NAME.key in a macro. What
+// Coraza and our tables say of a rule is shown to people through it.
+func (c Collection) Shown(text string) string {
+	var out strings.Builder
+	for {
+		at := strings.Index(text, c.Prefix)
+		if at < 0 {
+			break
+		}
+		end := at + len(c.Prefix)
+		for end < len(text) && isVariableByte(text[end]) {
+			end++
+		}
+		before, name := text[:at], text[at:end]
+		if tx := len("TX:"); at >= tx && strings.EqualFold(before[at-tx:at-1], "TX") && (before[at-1] == ':' || before[at-1] == '.') {
+			key, _ := c.Key(name)
+			before, name = before[:at-tx], c.Name+before[at-1:at]+key
+		}
+		out.WriteString(before)
+		out.WriteString(name)
+		text = text[end:]
+	}
+	return out.String() + text
+}
+
+// isVariableByte knows what Variable makes names of.
+func isVariableByte(b byte) bool {
+	return 'a' <= b && b <= 'z' || '0' <= b && b <= '9' || strings.IndexByte("._-[]", b) >= 0
+}
+
 // Edits are the changes that make of texts with a caller's collections texts
 // that Coraza reads, by the name of the source or file.
 type Edits map[string][]edit

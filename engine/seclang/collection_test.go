@@ -106,3 +106,16 @@ func TestNamesInTXAreUniqueAndReadable(t *testing.T) {
 	_, ok := ticket.Key("other.a")
 	require.False(t, ok)
 }
+
+func TestWhatIsShownIsWhatTheAuthorWrote(t *testing.T) {
+	for given, want := range map[string]string{
+		"TX:own_ticket.seat":                                        "TICKET:seat",
+		"&TX:own_ticket.seat[49]d is [TX:own_ticket.row]":           "&TICKET:seatId is [TICKET:row]",
+		"@streq %{tx.own_ticket.seat} %{TX.own_ticket.a[25]2[46]b}": "@streq %{TICKET.seat} %{TICKET.a%2Fb}",
+		"TX:seat, tx.own_tick and TX:other_ticket.seat":             "TX:seat, tx.own_tick and TX:other_ticket.seat",
+		"own_ticket.seat is no name of ours":                        "own_ticket.seat is no name of ours",
+		"":                                                          "",
+	} {
+		require.Equal(t, want, ticket.Shown(given))
+	}
+}

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"tabard/engine/operators"
 	"tabard/engine/screen/transform"
 	"tabard/engine/seclang"
 )
@@ -59,8 +60,8 @@ type Stage struct {
 	Changed               bool
 }
 
-// Name is the target with the key that was looked at, such as ARGS:q or
-// &REQUEST_HEADERS:host.
+// Name is the target with the key that was looked at, as an author writes it, such
+// as ARGS:q, &REQUEST_HEADERS:host or JWT:claims.sub.
 func (t Test) Name() string {
 	name, key := t.Target.Variable, t.Key
 	if t.Target.Count {
@@ -69,7 +70,7 @@ func (t Test) Name() string {
 	if key == "" {
 		return name
 	}
-	return name + ":" + key
+	return operators.JWT.Shown(name + ":" + key)
 }
 
 // Score is what the rule has added to CRS's anomaly scores of all paranoia

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"sync"
 
+	"tabard/engine/operators"
 	"tabard/engine/seclang"
 	"tabard/engine/trace"
 	"tabard/internal/ftw"
@@ -85,7 +86,7 @@ func (c *Collector) add(table *seclang.Table, place func(seclang.Position) secla
 		if r.Msg == "" || r.ID == 0 || c.rules[r.ID] != nil || !c.takes(pos.File) {
 			continue
 		}
-		rule := &Rule{ID: r.ID, Pos: pos, Msg: r.Msg}
+		rule := &Rule{ID: r.ID, Pos: pos, Msg: operators.JWT.Shown(r.Msg)}
 		for _, l := range append([]*seclang.Link{&r.Link}, r.Chain...) {
 			rule.Links = append(rule.Links, newLink(l, place))
 		}

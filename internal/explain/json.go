@@ -2,6 +2,7 @@ package explain
 
 import (
 	"tabard/engine"
+	"tabard/engine/operators"
 	"tabard/engine/trace"
 )
 
@@ -104,7 +105,7 @@ func fullOperator(l trace.Link) string {
 	if op == nil {
 		return ""
 	}
-	return choose(op.Negated, "!@", "@") + op.Name + choose(op.Arg == "", "", " "+op.Arg)
+	return choose(op.Negated, "!@", "@") + op.Name + choose(op.Arg == "", "", " "+operators.JWT.Shown(op.Arg))
 }
 
 func valueTests(l trace.Link) []ValueTest {

@@ -184,6 +184,21 @@ func TestAnEncryptedFeedIsNotFetchedInTheClear(t *testing.T) {
 	require.Empty(t, clear.asked)
 }
 
+func TestWhatIsKeptStaysInItsFolder(t *testing.T) {
+	folder := filepath.Join(t.TempDir(), "kept")
+	for _, name := range []string{"..", "jwks.a/../../b", "drop"} {
+		require.NoError(t, Keep(folder, name, name))
+		text, _, err := Kept(folder, name)
+		require.NoError(t, err)
+		require.Equal(t, name, text)
+	}
+	files, err := os.ReadDir(folder)
+	require.NoError(t, err)
+	require.Len(t, files, 3)
+	_, _, err = Kept(folder, "other")
+	require.ErrorIs(t, err, fs.ErrNotExist)
+}
+
 func TestTriesBecomeRarerAndSpread(t *testing.T) {
 	const refresh = time.Hour
 	failed := errors.New("no")

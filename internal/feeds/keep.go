@@ -2,18 +2,20 @@ package feeds
 
 import (
 	"fmt"
+	"net/url"
 	"os"
 	"path/filepath"
 	"time"
 )
 
-// keptSuffix is behind a set's name: a name may be "..", a file may not.
-const keptSuffix = ".feed"
+// kept is the file of a feed: its name may be "..", or hold the slashes of a
+// route's.
+func kept(folder, name string) string { return filepath.Join(folder, url.PathEscape(name)+".feed") }
 
 // Kept gives the text of a feed that Keep has written, and when it was last known
 // to be current. The error is fs.ErrNotExist when there is none.
 func Kept(folder, name string) (text string, at time.Time, err error) {
-	file := filepath.Join(folder, name+keptSuffix)
+	file := kept(folder, name)
 	data, err := os.ReadFile(file)
 	if err != nil {
 		return "", at, err
@@ -42,7 +44,7 @@ func Keep(folder, name, text string) error {
 	for _, step := range []func() error{
 		func() error { return part.Chmod(0o644) },
 		part.Close,
-		func() error { return os.Rename(part.Name(), filepath.Join(folder, name+keptSuffix)) },
+		func() error { return os.Rename(part.Name(), kept(folder, name)) },
 	} {
 		if e := step(); err == nil {
 			err = e
@@ -60,7 +62,7 @@ func confirm(folder, name string, at time.Time) error {
 	if folder == "" {
 		return nil
 	}
-	err := os.Chtimes(filepath.Join(folder, name+keptSuffix), at, at)
+	err := os.Chtimes(kept(folder, name), at, at)
 	if os.IsNotExist(err) || err == nil {
 		return nil
 	}

@@ -16,6 +16,7 @@ import (
 	"strconv"
 	"strings"
 
+	"tabard/engine/operators"
 	"tabard/engine/seclang"
 	"tabard/internal/report"
 )
@@ -169,7 +170,8 @@ func (p *pass) add(pos seclang.Position, msg, hint string) {
 		return
 	}
 	p.findings = append(p.findings, report.Finding{
-		Check: p.check.Name, Level: p.check.Level, Pos: p.Place(pos), Message: msg, Hint: hint,
+		Check: p.check.Name, Level: p.check.Level, Pos: p.Place(pos),
+		Message: operators.JWT.Shown(msg), Hint: operators.JWT.Shown(hint),
 	})
 }
 

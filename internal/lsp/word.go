@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 
+	"tabard/engine/operators"
 	"tabard/engine/seclang"
 	"tabard/internal/ftw"
 	"tabard/internal/lint"
@@ -105,7 +106,7 @@ func (s *server) ruleText(table *seclang.Table, c lint.Config, id int) string {
 		built, err := fs.ReadFile(c.Known.Files, at.File)
 		text, ok = string(built), err == nil
 	}
-	out := fmt.Sprintf("**%d** (phase %d): %s\n\n%s:%d", r.ID, r.Phase, r.Msg, at.File, at.Line)
+	out := fmt.Sprintf("**%d** (phase %d): %s\n\n%s:%d", r.ID, r.Phase, operators.JWT.Shown(r.Msg), at.File, at.Line)
 	if lines := strings.Split(text, "\n"); ok && at.Line <= len(lines) {
 		end := min(r.Directive.EndLine, at.Line-1+maxRuleLines, len(lines))
 		out += "\n\n```seclang\n" + strings.Join(lines[at.Line-1:end], "\n") + "\n```"

@@ -15,7 +15,7 @@ func List(data string) (string, error) {
 		return "", err
 	}
 	var out strings.Builder
-	err = db.each(func(network netip.Prefix, r record) {
+	err = db.each(func(_ uintptr, network netip.Prefix, r record) {
 		if category := r.category(); category != "" {
 			fmt.Fprintf(&out, "%s category=%s\n", network, category)
 		}

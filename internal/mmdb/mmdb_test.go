@@ -35,14 +35,14 @@ var (
 )
 
 // write makes a file of a database.
-func write(t *testing.T, file, kind string, records map[string]mmdbtest.Record) string {
+func write(t testing.TB, file, kind string, records map[string]mmdbtest.Record) string {
 	t.Helper()
 	require.NoError(t, mmdbtest.Write(file, kind, built.Unix(), records))
 	return file
 }
 
 // databases makes the three.
-func databases(t *testing.T) *mmdb.Databases {
+func databases(t testing.TB) *mmdb.Databases {
 	t.Helper()
 	dir := t.TempDir()
 	d, err := mmdb.Load([]string{
@@ -180,6 +180,15 @@ func messages(v engine.Verdict) string {
 		out.WriteString(m.Message + "\n")
 	}
 	return out.String()
+}
+
+// BenchmarkFind asks three small databases, as for each request.
+func BenchmarkFind(b *testing.B) {
+	d, client := databases(b), netip.MustParseAddr("192.0.2.200")
+	b.ReportAllocs()
+	for b.Loop() {
+		d.Find(client)
+	}
 }
 
 // FuzzParse holds broken databases to an error, and those that are taken to

@@ -63,7 +63,7 @@ func (n Native) Judge(_ context.Context, e Entry) Outcome {
 // Play gives an entry to an engine in one piece, as far as the request is not
 // blocked. The caller ends the exchange.
 func Play(n *engine.Engine, e Entry) *engine.Exchange {
-	x := n.Begin(conn(e))
+	x := n.Begin(e.Begin())
 	v := request(x, e)
 	if e.HasResponse() && v.Action != engine.Block {
 		response(x, e)
@@ -84,10 +84,11 @@ func (s Several) Judge(ctx context.Context, e Entry) Outcome {
 	return o
 }
 
-// conn names the exchange after the entry.
-func conn(e Entry) engine.Conn {
+// Begin is what an engine is told before the entry's first header: its name, and
+// its time, so that a recorded token is not called expired years later.
+func (e Entry) Begin() engine.Conn {
 	c := e.Conn
-	c.ID = e.ID
+	c.ID, c.Started = e.ID, e.Time
 	return c
 }
 

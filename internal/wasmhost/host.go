@@ -7,10 +7,12 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/tetratelabs/wazero"
 	"github.com/tetratelabs/wazero/api"
 	"github.com/tetratelabs/wazero/imports/wasi_snapshot_preview1"
+	"github.com/tetratelabs/wazero/sys"
 
 	"tabard/filter"
 )
@@ -119,7 +121,7 @@ func Open(ctx context.Context, wasm []byte, configuration string, opts ...Option
 func (m *Module) Open(ctx context.Context, configuration string) (*Host, error) {
 	h := &Host{config: configuration, call: map[string]api.Function{}, lastID: pluginID}
 	config := wazero.NewModuleConfig().WithName("").WithStartFunctions("_initialize").
-		WithSysWalltime().WithSysNanotime().WithRandSource(rand.Reader).WithStderr(&h.stderr)
+		WithWalltime(h.walltime, sys.ClockResolution(time.Microsecond)).WithSysNanotime().WithRandSource(rand.Reader).WithStderr(&h.stderr)
 	module, err := m.runtime.InstantiateModule(withHost(ctx, h), m.compiled, config)
 	if err != nil {
 		return nil, fmt.Errorf("start the module: %w%s", err, h.stderr.note())
@@ -129,6 +131,16 @@ func (m *Module) Open(ctx context.Context, configuration string) (*Host, error) 
 		return nil, errors.Join(err, h.Close(ctx))
 	}
 	return h, nil
+}
+
+// walltime is the module's clock: the time of the exchange that is played, if it
+// has one, else the system's.
+func (h *Host) walltime() (seconds int64, nanoseconds int32) {
+	now := time.Now()
+	if h.stream != nil && !h.stream.exchange.Conn.Started.IsZero() {
+		now = h.stream.exchange.Conn.Started
+	}
+	return now.Unix(), int32(now.Nanosecond())
 }
 
 // callbacks are the functions of the module that are called here.
