@@ -30,7 +30,7 @@ NATIVE = $(shell go list ./... | grep -v '^tabard/e2e')
 help: ## Print the targets.
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-build: dist/tabard dist/tabard.wasm dist/tabard-beam ## Build dist/tabard, dist/tabard.wasm and dist/tabard-beam.
+build: dist/tabard dist/tabard.wasm dist/playground.wasm dist/tabard-beam ## Build dist/tabard, dist/tabard.wasm, dist/playground.wasm and dist/tabard-beam.
 
 # Go knows best what has changed, so both are always asked for.
 dist/tabard: FORCE
@@ -48,6 +48,10 @@ dist/e2e/breaking.wasm: MAIN := ./e2e/breaking
 dist/bench/headers.wasm: MAIN := ./tools/bench/headers
 dist/tabard.wasm dist/e2e/breaking.wasm dist/bench/headers.wasm: dist/overlay.json FORCE
 	$(WASM) go build -overlay dist/overlay.json -trimpath -ldflags="-s -w" -buildmode=c-shared -o $@ $(MAIN)
+
+# The engine of the playground's page. RATIONALE.md says why without overlay.
+dist/playground.wasm: FORCE
+	$(WASM) go build -trimpath -ldflags="-s -w" -buildmode=c-shared -o $@ ./internal/playground/wasm
 
 dist/overlay.json: FORCE
 	go run ./tools/overlay $@
@@ -91,11 +95,11 @@ check-format: ## gofmt has nothing to say.
 
 check-vet: ## go vet, native and for the filter.
 	go vet ./...
-	$(WASM) go vet ./engine/... ./rules/... ./filter/... ./e2e/breaking ./tools/bench/headers
+	$(WASM) go vet ./engine/... ./rules/... ./filter/... ./e2e/breaking ./tools/bench/headers ./internal/playground/wasm
 
 check-lint: .tools/staticcheck ## staticcheck, native and for the filter.
 	.tools/staticcheck ./...
-	$(WASM) .tools/staticcheck ./filter/... ./e2e/breaking ./tools/bench/headers
+	$(WASM) .tools/staticcheck ./filter/... ./e2e/breaking ./tools/bench/headers ./internal/playground/wasm
 
 check-dead: .tools/deadcode ## No function that nothing calls, tests included.
 	@dead=$$(.tools/deadcode -test ./...); test -z "$$dead" || { echo "$$dead"; exit 1; }

@@ -13,6 +13,7 @@ import (
 	"tabard/engine/seclang"
 	"tabard/internal/lint"
 	"tabard/internal/report"
+	"tabard/internal/report/output"
 	"tabard/rules"
 )
 
@@ -62,12 +63,12 @@ func parseCheck(args []string) (checkOptions, error) {
 	f.BoolVar(&o.list, "list", false, "")
 	f.StringVar(&o.ids, "ids", defaultIDs, "")
 	f.StringVar(&o.skip, "skip", "", "")
-	f.StringVar(&o.format, "format", string(report.Text), "")
+	f.StringVar(&o.format, "format", string(output.Text), "")
 	var err error
 	if o.paths, err = parse(f, args); err != nil {
 		return o, err
 	}
-	if err := report.Format(o.format).Check(); err != nil {
+	if err := output.Format(o.format).Check(); err != nil {
 		return o, fmt.Errorf("--format: %w", err)
 	}
 	if o.first, o.last, err = parseIDs(o.ids); err != nil {
@@ -121,7 +122,7 @@ func runCheck(args []string, io stdio) (int, error) {
 	}
 	found = slices.DeleteFunc(found, func(f report.Finding) bool { return slices.Contains(o.skipped, f.Check) })
 	report.Sort(found)
-	err = report.Write(io.out, report.Format(o.format), found, report.Options{Source: readSource, Rules: lint.Rules()})
+	err = output.Write(io.out, output.Format(o.format), found, output.Options{Source: readSource, Rules: lint.Rules()})
 	if err != nil || len(found) == 0 {
 		return exitOK, err
 	}

@@ -47,6 +47,7 @@ func commands() []command {
 		fmtCommand,
 		newCommand,
 		explainCommand,
+		playgroundCommand,
 		lspCommand,
 		testCommand,
 		coverCommand,

@@ -10,6 +10,7 @@ package explain
 
 import (
 	"io/fs"
+	"sync"
 
 	"tabard/engine"
 	"tabard/engine/operators"
@@ -20,9 +21,12 @@ import (
 // Explainer explains requests under one policy. It is safe for concurrent use
 // as long as each request has an id of its own.
 type Explainer struct {
-	judged, traced *engine.Engine
-	recorder       *trace.Recorder
-	sets           map[string]ruleSet
+	traced   *engine.Engine
+	recorder *trace.Recorder
+	sets     map[string]ruleSet
+	// judged has the policy's fast path. It is compiled when it is first asked,
+	// which takes several times as long as the rest.
+	judged func() (*engine.Engine, error)
 }
 
 // ruleSet is one route's rules.
@@ -36,10 +40,9 @@ type ruleSet struct {
 // engine.New.
 func New(policy engine.Policy, rules fs.FS, options ...engine.Option) (*Explainer, error) {
 	e := &Explainer{recorder: trace.NewRecorder(), sets: map[string]ruleSet{}}
+	asWritten := policy
+	e.judged = sync.OnceValues(func() (*engine.Engine, error) { return engine.New(asWritten, rules, options...) })
 	var err error
-	if e.judged, err = engine.New(policy, rules, options...); err != nil {
-		return nil, err
-	}
 	policy.Screen = engine.ScreenOff
 	if e.traced, err = engine.New(policy, rules, append(options[:len(options):len(options)], engine.WithWatcher(e.recorder))...); err != nil {
 		return nil, err
@@ -70,15 +73,33 @@ type Explanation struct {
 	set   ruleSet
 }
 
-// Explain judges one exchange. play gives it to an engine and does not end it;
-// it is called several times.
-func (e *Explainer) Explain(play func(*engine.Engine) *engine.Exchange) Explanation {
-	first := play(e.judged).End()
-	again := play(e.judged).End()
+// Play gives an exchange to an engine and does not end it. It may be called
+// several times.
+type Play func(*engine.Engine) *engine.Exchange
+
+// Explain judges one exchange and says what part the fast path has.
+func (e *Explainer) Explain(play Play) Explanation {
+	x := e.Trace(play)
+	x.FastPath = e.FastPath(play)
+	return x
+}
+
+// Trace judges one exchange with Coraza alone and leaves FastPath empty.
+func (e *Explainer) Trace(play Play) Explanation {
 	v := play(e.traced).End()
-	x := Explanation{Verdict: v, FastPath: fastPath(first, again), trace: e.recorder.Take(v.TransactionID), set: e.sets[v.Route]}
+	x := Explanation{Verdict: v, trace: e.recorder.Take(v.TransactionID), set: e.sets[v.Route]}
 	x.Steps = x.trace.Steps(x.set.table, x.set.files)
 	return x
+}
+
+// FastPath says what part the fast path has in an exchange.
+func (e *Explainer) FastPath(play Play) FastPath {
+	judged, err := e.judged()
+	if err != nil {
+		return FastPath{false, "error", "there is none: " + err.Error()}
+	}
+	first := play(judged).End()
+	return fastPath(first, play(judged).End())
 }
 
 // Hits are the steps that made the verdict: rules that fired and log, or that

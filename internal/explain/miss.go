@@ -1,7 +1,6 @@
 package explain
 
 import (
-	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -13,44 +12,15 @@ import (
 // Why says what became of one rule: how it matched, how far it came, or what
 // kept it from running. The error is an id that no rule has.
 func (x Explanation) Why(id int) ([]string, error) {
-	rule := x.find(id)
-	if rule == nil {
-		return nil, fmt.Errorf("no rule has the id %d%s", id, x.nearestID(id))
-	}
+	views, err := x.WhyView(id)
 	var lines []string
-	for _, s := range x.Steps {
-		if s.Rule.ID == id {
-			lines = append(lines, x.Rule(s)...)
-			lines = append(lines, verdictOf(s)...)
+	for _, v := range views {
+		lines = append(append(lines, v.lines()...), "    "+v.Note)
+		if v.Near != nil {
+			lines = append(lines, v.Near.lines()...)
 		}
 	}
-	if len(lines) > 0 {
-		return lines, nil
-	}
-	return []string{
-		x.title(rule, rule.Phase, 0), "    " + x.place(&rule.Link).String(),
-		"    did not run: " + x.absence(rule),
-	}, nil
-}
-
-// verdictOf says in a line whether a rule matched and, if not, how far the
-// pattern that did not match went along.
-func verdictOf(s trace.Step) []string {
-	if s.Fired {
-		return []string{"    it matched"}
-	}
-	lines := []string{"    it did not match"}
-	if n, ok := s.Links[len(s.Links)-1].Nearest(); ok {
-		lines = append(lines, nearest(s.Links[len(s.Links)-1], n)...)
-	}
-	return lines
-}
-
-// nearest shows where a pattern stops to match.
-func nearest(l trace.Link, n trace.Near) []string {
-	t := l.Tests[n.Test]
-	rows := []row{{label: t.Name(), value: t.Value, shown: true}}
-	return append(render(rows, n.Part), "    matches "+cut(n.Matched)+", and then lacks "+cut(n.Rest))
+	return lines, err
 }
 
 // cut shortens a piece of a pattern.
@@ -119,27 +89,26 @@ type miss struct {
 	rank float64
 }
 
-// Near lists the rules that nearly matched: chains of which only a later link
-// did not, and patterns the greater part of which did. The nearest come first.
+// Near prints what NearViews lists.
 func (x Explanation) Near() []string {
-	misses := x.misses()
-	if len(misses) == 0 {
+	views := x.NearViews()
+	if len(views) == 0 {
 		return []string{"no rule nearly matched"}
 	}
 	var lines []string
-	for i, m := range misses {
+	for i, v := range views {
 		if i > 0 {
 			lines = append(lines, "")
 		}
-		lines = append(lines, x.title(m.step.Rule, m.step.Phase, 0), "    "+x.place(&m.step.Rule.Link).String())
-		last := m.step.Links[len(m.step.Links)-1]
-		if m.links > 0 {
-			lines = append(lines, fmt.Sprintf("    %d of %d links match, then this one does not:", m.links, len(m.step.Rule.Chain)+1))
+		lines = append(lines, v.title(), "    "+v.Place)
+		if v.Note != "" {
+			lines = append(lines, "    "+v.Note)
 		}
-		if m.near.Matched != "" {
-			lines = append(lines, nearest(last, m.near)...)
-		} else {
-			lines = append(lines, link(last)...)
+		if v.Near != nil {
+			lines = append(lines, v.Near.lines()...)
+		}
+		for _, l := range v.Links {
+			lines = append(lines, l.lines()...)
 		}
 	}
 	return lines

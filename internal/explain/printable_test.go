@@ -27,7 +27,7 @@ func TestAValueIsShownOnOneLine(t *testing.T) {
 func TestALongValueIsShownAroundWhatMatched(t *testing.T) {
 	value := strings.Repeat("é", 300) + "attack" + strings.Repeat("b", 300)
 	part := trace.Span{From: 600, To: 606}
-	lines := render([]row{{label: "ARGS:q", value: value, shown: true}}, part)
+	lines := render(layOut([]row{{label: "ARGS:q", value: value, shown: true}}, part))
 	require.Len(t, lines, 2)
 	at := strings.IndexByte(lines[1], '^')
 	require.Equal(t, "attack", string([]rune(lines[0])[at:at+6]))
@@ -42,7 +42,7 @@ func FuzzRender(f *testing.F) {
 	f.Fuzz(func(t *testing.T, value string, from, length int) {
 		from = min(max(from, 0), len(value))
 		part := trace.Span{From: from, To: from + min(max(length, 0), len(value)-from)}
-		for _, line := range render([]row{{label: "ARGS:q", value: value, shown: true}}, part) {
+		for _, line := range render(layOut([]row{{label: "ARGS:q", value: value, shown: true}}, part)) {
 			for _, r := range line {
 				if unicode.IsControl(r) {
 					t.Errorf("%q shows a control character: %q", value, line)

@@ -2,7 +2,6 @@ package explain
 
 import (
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -26,21 +25,18 @@ const (
 
 // Text explains the verdict for people.
 func (x Explanation) Text() string {
+	v := x.View()
 	var b strings.Builder
-	b.WriteString(x.headline() + "\n")
-	if x.Verdict.Reason == engine.ReasonInternalError {
-		fmt.Fprintf(&b, "internal error: %v\n", x.Verdict.Err)
+	for _, line := range append([]string{v.Headline}, v.Notes...) {
+		b.WriteString(line + "\n")
 	}
-	if score := x.scoreLine(); score != "" {
-		b.WriteString(score + "\n")
+	b.WriteString("fast path: " + v.FastPath + "\n")
+	for i, s := range v.Scores {
+		b.WriteString(choose(i == 0, "\n", ""))
+		fmt.Fprintf(&b, "%+5d  %-7d %s\n", s.Points, s.Rule, s.Message)
 	}
-	b.WriteString("fast path: " + x.FastPath.Text + "\n")
-	hits := x.Hits()
-	if table := x.scoreTable(hits); table != "" {
-		b.WriteString("\n" + table)
-	}
-	for _, s := range hits {
-		b.WriteString("\n" + strings.Join(x.Rule(s), "\n") + "\n")
+	for _, r := range v.Rules {
+		b.WriteString("\n" + strings.Join(r.lines(), "\n") + "\n")
 	}
 	return b.String()
 }
@@ -71,16 +67,19 @@ func (x Explanation) headline() string {
 	return line
 }
 
-// scoreLine compares the scores with what blocks, or is "" without any.
-func (x Explanation) scoreLine() string {
-	var lines []string
+// notes are the scores beside what blocks, and an internal error.
+func (x Explanation) notes() []string {
+	lines := []string{}
+	if x.Verdict.Reason == engine.ReasonInternalError {
+		lines = append(lines, fmt.Sprintf("internal error: %v", x.Verdict.Err))
+	}
 	if n := x.Verdict.Score; n > 0 {
 		lines = append(lines, "score "+strconv.Itoa(n)+x.threshold("inbound", "requests"))
 	}
 	if n := x.Verdict.OutboundScore; n > 0 {
 		lines = append(lines, "outbound score "+strconv.Itoa(n)+x.threshold("outbound", "responses"))
 	}
-	return strings.Join(lines, "\n")
+	return lines
 }
 
 // threshold says from which score on CRS blocks, or "" without CRS.
@@ -99,29 +98,17 @@ func (x Explanation) threshold(direction, what string) string {
 	return ", " + what + " are blocked from " + value
 }
 
-// scoreTable lists what each rule added.
-func (x Explanation) scoreTable(hits []trace.Step) string {
-	var b strings.Builder
-	for _, s := range hits {
-		if score := s.Score(); score != 0 {
-			fmt.Fprintf(&b, "%+5d  %-7d %s\n", score, s.Rule.ID, x.message(s.Rule))
+// lines print a rule with what became of it.
+func (r RuleView) lines() []string {
+	lines := []string{r.title(), "    " + r.Place}
+	for _, l := range r.Links {
+		if l.Title != "" {
+			lines = append(lines, "  "+l.Title)
 		}
+		lines = append(lines, l.lines()...)
 	}
-	return b.String()
-}
-
-// Rule shows one step: the rule and, for each link, what it looked at. Of a
-// link that matched only the matches are shown.
-func (x Explanation) Rule(s trace.Step) []string {
-	lines := []string{x.title(s.Rule, s.Phase, s.Score()), "    " + x.place(&s.Rule.Link).String()}
-	for i, l := range s.Links {
-		if len(s.Rule.Chain) > 0 {
-			lines = append(lines, fmt.Sprintf("  link %d of %d%s", i+1, len(s.Rule.Chain)+1, choose(l.Matched, "", " does not match")))
-		}
-		lines = append(lines, link(l)...)
-	}
-	if data := x.data(s.Rule.ID); data != "" {
-		lines = append(lines, "    says: "+printable(data, around(len(data), trace.Span{})).text)
+	if r.Says != "" {
+		lines = append(lines, "    says: "+r.Says)
 	}
 	return lines
 }
@@ -142,45 +129,39 @@ func (x Explanation) data(id int) string {
 }
 
 // title is a rule in a line.
-func (x Explanation) title(r *seclang.Rule, phase, score int) string {
-	parts := []string{strconv.Itoa(r.ID), "phase " + strconv.Itoa(phase)}
-	if r.Severity != seclang.SeverityUnset {
-		parts = append(parts, severities[r.Severity])
+func (r RuleView) title() string {
+	parts := []string{strconv.Itoa(r.ID), "phase " + strconv.Itoa(r.Phase)}
+	if r.Severity != "" {
+		parts = append(parts, r.Severity)
 	}
-	if score != 0 {
-		parts = append(parts, fmt.Sprintf("%+d", score))
+	if r.Score != 0 {
+		parts = append(parts, fmt.Sprintf("%+d", r.Score))
 	}
-	return strings.TrimRight(strings.Join(parts, "  ")+"  "+x.message(r), " ")
+	return strings.TrimRight(strings.Join(parts, "  ")+"  "+r.Message, " ")
 }
 
-// severities are in the order of their numbers.
-var severities = []string{"emergency", "alert", "critical", "error", "warning", "notice", "info", "debug"}
-
-// link shows the tests of a link that decided: the matches or, when there is
-// none, all.
-func link(l trace.Link) []string {
-	if l.Link.Operator == nil {
-		return []string{"    an action without condition"}
+// lines print a link: the values, then the operator.
+func (l LinkView) lines() []string {
+	if l.Operator == "" {
+		return []string{"    " + l.Note}
 	}
-	tests := l.Tests
-	if l.Matched {
-		tests = slices.DeleteFunc(slices.Clone(tests), func(t trace.Test) bool { return !t.Matched })
+	if l.Note != "" {
+		return []string{"    " + l.Operator, "    " + l.Note}
 	}
-	if len(tests) == 0 {
-		return []string{"    " + operator(l.Link.Operator), "    none of its targets has a value: " + targets(l.Link)}
-	}
-	slices.SortStableFunc(tests, func(a, b trace.Test) int {
-		return strings.Compare(a.Name()+"\x00"+a.Raw, b.Name()+"\x00"+b.Raw)
-	})
 	var lines []string
-	for i, t := range tests {
-		if i == maxTests {
-			lines = append(lines, fmt.Sprintf("    and %d more", len(tests)-maxTests))
-			break
-		}
-		lines = append(lines, test(t)...)
+	for _, value := range l.Values {
+		lines = append(lines, render(value)...)
 	}
-	return append(lines, "    "+operator(l.Link.Operator)+captured(tests[0])+choose(l.Matched, "", "  no match"))
+	if l.More > 0 {
+		lines = append(lines, fmt.Sprintf("    and %d more", l.More))
+	}
+	found := choose(l.Found == "", "", "  found "+l.Found)
+	return append(lines, "    "+l.Operator+found+choose(l.Matched, "", "  no match"))
+}
+
+// lines print where a pattern stopped to match.
+func (n *NearView) lines() []string {
+	return append(render(n.Value), "    matches "+n.Matched+", and then lacks "+n.Lacks)
 }
 
 // captured is what an operator says of its match, where no part can be shown.
@@ -188,7 +169,7 @@ func captured(t trace.Test) string {
 	if t.Captured == "" || t.Part != (trace.Span{}) {
 		return ""
 	}
-	return "  found " + printable(t.Captured, window{0, min(len(t.Captured), maxValueBytes)}).text
+	return printable(t.Captured, window{0, min(len(t.Captured), maxValueBytes)}).text
 }
 
 // targets lists the targets of a link as written.
@@ -210,62 +191,26 @@ func operator(op *seclang.Operator) string {
 	return text + " " + printable(arg, window{0, min(len(arg), maxArgBytes)}).text
 }
 
-// test shows a value on its way to the operator:
-//
-//	ARGS:q             1%27 or 1=1
-//	  t:urlDecodeUni   1' or 1=1
-//	                      ^^^^^^
-//	  not changed by lowercase, trim
-func test(t trace.Test) []string {
-	rows := []row{{label: t.Name(), value: t.Raw, shown: t.HasRaw}}
-	if !t.HasRaw {
-		rows[0] = row{label: t.Name(), value: t.Value, shown: true}
-	}
-	for _, s := range t.Stages {
-		last := &rows[len(rows)-1]
-		switch {
-		case s.Changed:
-			rows = append(rows, row{label: "  t:" + s.Transformation, value: s.Value, shown: true})
-		case last.shown:
-			rows = append(rows, row{label: "  not changed by " + s.Transformation})
-		default:
-			last.label += ", " + s.Transformation
-		}
-	}
-	return render(rows, t.Part)
-}
-
-// row is a line of a test; one that is not shown changes nothing.
-type row struct {
-	label, value string
-	shown        bool
-}
-
-// render aligns the values and underlines the part in the last of them.
-func render(rows []row, part trace.Span) []string {
-	width, final := 0, 0
+// render aligns the values and underlines the part.
+func render(rows []Line) []string {
+	labels, width := make([]string, len(rows)), 0
 	for i, r := range rows {
-		if r.shown {
-			width, final = max(width, len(r.label)), i
+		labels[i] = choose(i == 0, "", "  ") + r.Label
+		if r.Shown {
+			width = max(width, len(labels[i]))
 		}
 	}
 	// A long name of an argument would push the values out of sight.
 	width = min(width, maxLabel)
 	var lines []string
 	for i, r := range rows {
-		if !r.shown {
-			lines = append(lines, "    "+r.label)
+		if !r.Shown {
+			lines = append(lines, "    "+labels[i])
 			continue
 		}
-		at := window{0, min(len(r.value), maxValueBytes)}
-		if i == final {
-			at = around(len(r.value), part)
-		}
-		shown := printable(r.value, at)
-		lines = append(lines, strings.TrimRight(fmt.Sprintf("    %-*s  %s", width, r.label, shown.text), " "))
-		if i == final && part != (trace.Span{}) {
-			from, to := shown.column(part.From), shown.column(part.To)
-			lines = append(lines, strings.Repeat(" ", 4+max(width, len(r.label))+2+from)+strings.Repeat("^", max(to-from, 1)))
+		lines = append(lines, strings.TrimRight(fmt.Sprintf("    %-*s  %s", width, labels[i], r.Text), " "))
+		if r.To > 0 {
+			lines = append(lines, strings.Repeat(" ", 4+max(width, len(labels[i]))+2+r.From)+strings.Repeat("^", r.To-r.From))
 		}
 	}
 	return lines

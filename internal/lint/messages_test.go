@@ -33,7 +33,7 @@ func rendered(t *testing.T) string {
 		rules = large.Replace(rules)
 		out.WriteString("=== " + name + "\n")
 		source := func(file string) (string, bool) { return rules, file == "mine.conf" }
-		require.NoError(t, report.Write(&out, report.Text, check(t, rules), report.Options{Source: source}))
+		require.NoError(t, report.WriteText(&out, check(t, rules), source))
 	}
 	return out.String()
 }

@@ -4,11 +4,9 @@ import (
 	"context"
 	"io/fs"
 	"os"
-	"path"
 	"path/filepath"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/sourcegraph/jsonrpc2"
 
@@ -16,6 +14,7 @@ import (
 	"tabard/internal/format"
 	"tabard/internal/lint"
 	"tabard/internal/report"
+	"tabard/internal/textfs"
 	"tabard/rules"
 )
 
@@ -23,44 +22,21 @@ import (
 // on the disk.
 type editorFS struct {
 	fs.FS
-	open map[string]string
+	open textfs.FS
 }
 
 // Open implements fs.FS.
 func (e editorFS) Open(name string) (fs.File, error) {
-	if text, ok := e.open[name]; ok {
-		return &openText{strings.NewReader(text), path.Base(name), int64(len(text))}, nil
+	if f, err := e.open.Open(name); err == nil {
+		return f, nil
 	}
 	return e.FS.Open(name)
 }
 
-// openText is a text of the editor as a file. It has no time and cannot be
-// written.
-type openText struct {
-	*strings.Reader
-	name  string
-	bytes int64
-}
-
-func (t *openText) Close() error               { return nil }
-func (t *openText) Stat() (fs.FileInfo, error) { return textInfo{t.name, t.bytes}, nil }
-
-type textInfo struct {
-	name  string
-	bytes int64
-}
-
-func (i textInfo) Name() string       { return i.name }
-func (i textInfo) Size() int64        { return i.bytes }
-func (i textInfo) Mode() fs.FileMode  { return 0o444 }
-func (i textInfo) ModTime() time.Time { return time.Time{} }
-func (i textInfo) IsDir() bool        { return false }
-func (i textInfo) Sys() any           { return nil }
-
 // folder gives a folder as the editor sees it.
 func (s *server) folder(dir string) (lint.Folder, error) {
 	s.mu.Lock()
-	open := map[string]string{}
+	open := textfs.FS{}
 	for file, text := range s.open {
 		if name, err := filepath.Rel(dir, file); err == nil && !strings.HasPrefix(name, "..") {
 			open[filepath.ToSlash(name)] = text

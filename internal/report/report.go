@@ -2,13 +2,11 @@
 // text for people and for machines. It takes no part in the way from an HTTP
 // exchange to its verdict: it says what is wrong with the rules that decide.
 //
-// There is one [Finding] and one [Write] for all formats, so that a command
-// that finds something knows nothing about how it is shown.
+// There is one [Finding] for all who find something; [WriteText] shows it to
+// people, and the package output beside this one writes it for machines as well.
 package report
 
 import (
-	"fmt"
-	"io"
 	"slices"
 	"strings"
 
@@ -55,61 +53,6 @@ type Rule struct {
 	// Check is its name, Summary one sentence, and Page the path of its page
 	// below the root of the documentation; Page may be empty.
 	Check, Summary, Page string
-}
-
-// Format is a way to write findings.
-type Format string
-
-const (
-	// Text is for people: the place, the line, a caret below the word.
-	Text Format = "text"
-	// JSON is one object a line with the fields of a Finding.
-	JSON Format = "json"
-	// SARIF is the OASIS format 2.1.0 that code hosts show beside the code.
-	SARIF Format = "sarif"
-	// GitHub is one workflow command a finding, which GitHub's runner shows as
-	// an annotation of the line.
-	GitHub Format = "github"
-)
-
-// Formats returns every format, for help texts.
-func Formats() []Format { return []Format{Text, JSON, SARIF, GitHub} }
-
-// Options say how findings are written.
-type Options struct {
-	// Source gives the text of a file, for the lines that Text shows. Without it
-	// only places are written.
-	Source func(file string) (text string, ok bool)
-	// Rules are the checks that the tool knows.
-	Rules []Rule
-}
-
-// Write writes the findings in their order. The error is that of w, or an
-// unknown format.
-func Write(w io.Writer, format Format, findings []Finding, o Options) error {
-	switch format {
-	case Text:
-		return writeText(w, findings, o)
-	case JSON:
-		return writeJSON(w, findings)
-	case SARIF:
-		return writeSARIF(w, findings, o)
-	case GitHub:
-		return writeGitHub(w, findings)
-	}
-	return format.Check()
-}
-
-// Check returns an error that names the formats when f is none of them.
-func (f Format) Check() error {
-	if slices.Contains(Formats(), f) {
-		return nil
-	}
-	var names []string
-	for _, known := range Formats() {
-		names = append(names, string(known))
-	}
-	return fmt.Errorf("unknown format %q: use %s", string(f), strings.Join(names, ", "))
 }
 
 // Sort orders findings by file, line and column, as a reader goes through them.

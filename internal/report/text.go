@@ -7,12 +7,17 @@ import (
 	"unicode/utf8"
 )
 
-// writeText writes each finding with its line and a caret:
+// Source gives the text of a file, for the lines that are shown; false when
+// there is none.
+type Source func(file string) (text string, ok bool)
+
+// WriteText writes each finding with its line, where the source (which may be
+// nil) has it, and a caret:
 //
 //	rules/a.conf:4:24: unknown action "pas", did you mean "pass"? [syntax]
 //	4 |     "id:100110,phase:2,pas"
 //	  |                        ^^^
-func writeText(w io.Writer, findings []Finding, o Options) error {
+func WriteText(w io.Writer, findings []Finding, source Source) error {
 	var b strings.Builder
 	for _, f := range findings {
 		b.WriteString(place(f) + ": " + f.Text())
@@ -20,7 +25,7 @@ func writeText(w io.Writer, findings []Finding, o Options) error {
 			b.WriteString(" [" + f.Check + "]")
 		}
 		b.WriteByte('\n')
-		b.WriteString(snippet(f, o))
+		b.WriteString(snippet(f, source))
 		for _, line := range f.Details {
 			b.WriteString(strings.TrimRight("    "+line, " ") + "\n")
 		}
@@ -45,8 +50,8 @@ func place(f Finding) string {
 const maxSnippetBytes = 100
 
 // snippet gives the line of a finding and carets below the word, or "".
-func snippet(f Finding, o Options) string {
-	line, ok := sourceLine(f, o)
+func snippet(f Finding, source Source) string {
+	line, ok := sourceLine(f, source)
 	if !ok || f.Pos.Col < 1 || f.Pos.Col > len(line)+1 {
 		return ""
 	}
@@ -71,11 +76,11 @@ func (f Finding) Span(line string) (from, to int) {
 }
 
 // sourceLine gives the text of the finding's line.
-func sourceLine(f Finding, o Options) (string, bool) {
-	if o.Source == nil || f.Pos.Line < 1 {
+func sourceLine(f Finding, source Source) (string, bool) {
+	if source == nil || f.Pos.Line < 1 {
 		return "", false
 	}
-	text, ok := o.Source(f.Pos.File)
+	text, ok := source(f.Pos.File)
 	if !ok {
 		return "", false
 	}

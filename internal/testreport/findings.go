@@ -6,12 +6,13 @@ import (
 
 	"tabard/internal/ftw"
 	"tabard/internal/report"
+	"tabard/internal/report/output"
 )
 
 // findings collects the failures for the formats that package report has.
 type findings struct {
 	w      io.Writer
-	format report.Format
+	format output.Format
 	all    []report.Finding
 }
 
@@ -38,5 +39,5 @@ func (f *findings) Close() error {
 	for i, name := range checks {
 		rules[i] = report.Rule{Check: "test/" + name, Summary: "A rule test's " + strconv.Quote(name) + " is not met"}
 	}
-	return report.Write(f.w, f.format, f.all, report.Options{Rules: rules})
+	return output.Write(f.w, f.format, f.all, output.Options{Rules: rules})
 }

@@ -10,7 +10,7 @@ import (
 	"strconv"
 
 	"tabard/internal/ftw"
-	"tabard/internal/report"
+	"tabard/internal/report/output"
 )
 
 // Format is a kind of report.
@@ -53,7 +53,7 @@ func New(format Format, w io.Writer) (Report, error) {
 	case JUnit:
 		return &junit{out: out}, nil
 	case SARIF, GitHub:
-		return &findings{w: w, format: report.Format(format)}, nil
+		return &findings{w: w, format: output.Format(format)}, nil
 	}
 	return nil, fmt.Errorf("unknown format %q: use text, json, junit, sarif or github", format)
 }

@@ -10,6 +10,7 @@ import (
 	"tabard/engine/seclang"
 	"tabard/internal/endpoint"
 	"tabard/internal/report"
+	"tabard/internal/report/output"
 )
 
 // maxFindings is how many results a SARIF file holds; GitHub takes 25,000 and
@@ -56,7 +57,7 @@ func (f *Findings) WriteSARIF(w io.Writer) error {
 		rules = append(rules, r)
 	}
 	slices.SortFunc(rules, func(a, b report.Rule) int { return compareIDs(a.Check, b.Check) })
-	return report.Write(w, report.SARIF, f.found, report.Options{Rules: rules})
+	return output.Write(w, output.SARIF, f.found, output.Options{Rules: rules})
 }
 
 // compareIDs orders ids of up to ten digits by number.

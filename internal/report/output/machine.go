@@ -1,4 +1,4 @@
-package report
+package output
 
 import (
 	"bytes"
@@ -10,22 +10,24 @@ import (
 	"strings"
 
 	"github.com/owenrumney/go-sarif/v3/pkg/report/v210/sarif"
+
+	"tabard/internal/report"
 )
 
 // jsonFinding is a line of the JSON format. Its keys are a contract.
 type jsonFinding struct {
-	Check   string   `json:"check,omitempty"`
-	Level   Level    `json:"level"`
-	File    string   `json:"file"`
-	Line    int      `json:"line,omitempty"`
-	Col     int      `json:"col,omitempty"`
-	EndCol  int      `json:"end_col,omitempty"`
-	Message string   `json:"message"`
-	Hint    string   `json:"hint,omitempty"`
-	Details []string `json:"details,omitempty"`
+	Check   string       `json:"check,omitempty"`
+	Level   report.Level `json:"level"`
+	File    string       `json:"file"`
+	Line    int          `json:"line,omitempty"`
+	Col     int          `json:"col,omitempty"`
+	EndCol  int          `json:"end_col,omitempty"`
+	Message string       `json:"message"`
+	Hint    string       `json:"hint,omitempty"`
+	Details []string     `json:"details,omitempty"`
 }
 
-func writeJSON(w io.Writer, findings []Finding) error {
+func writeJSON(w io.Writer, findings []report.Finding) error {
 	var b bytes.Buffer
 	out := json.NewEncoder(&b)
 	out.SetEscapeHTML(false)
@@ -41,7 +43,7 @@ func writeJSON(w io.Writer, findings []Finding) error {
 
 // writeGitHub writes workflow commands. Their values escape what would end
 // them.
-func writeGitHub(w io.Writer, findings []Finding) error {
+func writeGitHub(w io.Writer, findings []report.Finding) error {
 	var b strings.Builder
 	for _, f := range findings {
 		b.WriteString("::" + string(f.Level) + " file=" + property.Replace(f.Pos.File))
@@ -70,7 +72,7 @@ var (
 	property = strings.NewReplacer("%", "%25", "\r", "%0D", "\n", "%0A", ":", "%3A", ",", "%2C")
 )
 
-func writeSARIF(w io.Writer, findings []Finding, o Options) error {
+func writeSARIF(w io.Writer, findings []report.Finding, o Options) error {
 	run := sarif.NewRun().WithTool(sarif.NewTool().WithDriver(sarif.NewToolComponent().WithName("tabard")))
 	for _, r := range o.Rules {
 		rule := run.AddRule(r.Check).WithDescription(r.Summary)
@@ -92,7 +94,7 @@ func writeSARIF(w io.Writer, findings []Finding, o Options) error {
 func uri(file string) string { return (&url.URL{Path: filepath.ToSlash(file)}).String() }
 
 // location leaves the region out when only the file is known.
-func location(f Finding) *sarif.Location {
+func location(f report.Finding) *sarif.Location {
 	physical := sarif.NewPhysicalLocation().
 		WithArtifactLocation(sarif.NewSimpleArtifactLocation(uri(f.Pos.File)))
 	if f.Pos.Line > 0 {
