@@ -80,8 +80,8 @@ func TestKeysAreFetchedByOneAndKnownToAll(t *testing.T) {
 
 	stats, err := p.Admin(t.Context(), "/stats/prometheus")
 	require.NoError(t, err)
-	require.Regexp(t, `(?m)^tabard_feed_entries_feed_jwks\{?[^ ]* 1$`, stats)
-	require.Regexp(t, `(?m)^tabard_feed_entries_feed_jwks_open\{?[^ ]* 0$`, stats)
-	require.Regexp(t, `(?m)^tabard_feed_age_seconds_feed_jwks\{?[^ ]* \d+$`, stats)
+	require.Regexp(t, `(?m)^tabard_feed_entries\{[^}]*feed="jwks"[^}]*\} 1$`, stats)
+	require.Regexp(t, `(?m)^tabard_feed_entries\{[^}]*feed="jwks.open"[^}]*\} 0$`, stats)
+	require.Regexp(t, `(?m)^tabard_feed_age_seconds\{[^}]*feed="jwks"[^}]*\} \d+$`, stats)
 	require.NotContains(t, p.Log(), "panic")
 }

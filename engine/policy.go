@@ -344,8 +344,9 @@ type JWT struct {
 	// RolesClaim is the claim with the roles, such as realm_access.roles; roles
 	// when empty.
 	RolesClaim string `yaml:"roles_claim"`
-	// CheckTimes compares exp, nbf and iat with the clock; when not set, true in
-	// mode required and false in mode detect.
+	// CheckTimes compares exp, nbf and iat with the clock, or with the time of a
+	// recorded exchange; when not set, true in mode required and false in mode
+	// detect.
 	CheckTimes *bool `yaml:"check_times"`
 	// LeewaySeconds is how far clocks may differ; 60 when 0.
 	LeewaySeconds int `yaml:"leeway_seconds"`

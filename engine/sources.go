@@ -2,6 +2,7 @@ package engine
 
 import (
 	"io/fs"
+	"runtime"
 	"strconv"
 	"strings"
 
@@ -175,6 +176,7 @@ type sharedFS struct {
 // ReadFile implements fs.ReadFileFS, because the CRS module's file system
 // finds a file below "@" only this way.
 func (s sharedFS) ReadFile(name string) ([]byte, error) {
+	runtime.Gosched() // loading takes long in wasm, where nothing interrupts it: see screen.Compile
 	text, err := fs.ReadFile(s.FS, name)
 	// Coraza puts the including file's folder in front of a name.
 	if name = name[max(strings.IndexByte(name, '@'), 0):]; len(s.edits[name]) > 0 {

@@ -50,10 +50,10 @@ Exit codes: 0 done; 1 not done, or not to the end; 2 --fail-on-alert;
 
 // alertsOptions are the flags.
 type alertsOptions struct {
+	trafficOptions
 	policy, output, webhook string
 	failOnAlert             bool
 	audit                   repeated
-	sources                 replay.Options
 	paths                   []string
 }
 
@@ -65,8 +65,7 @@ func parseAlerts(args []string) (alertsOptions, error) {
 	f.StringVar(&o.webhook, "webhook", "", "")
 	f.BoolVar(&o.failOnAlert, "fail-on-alert", false, "")
 	f.Var(&o.audit, "audit", "")
-	f.StringVar(&o.sources.Host, "host", "", "")
-	f.StringVar((*string)(&o.sources.Format), "format", "", "")
+	o.trafficOptions.register(f)
 	var err error
 	if o.paths, err = parse(f, args); err != nil {
 		return o, err

@@ -53,10 +53,10 @@ func (r *repeated) Set(value string) error {
 
 // diffOptions are the flags.
 type diffOptions struct {
+	trafficOptions
 	policies                 []string
 	traffic                  repeated
 	baseline, output, failOn string
-	sources                  replay.Options
 }
 
 func parseDiff(args []string) (diffOptions, error) {
@@ -66,8 +66,7 @@ func parseDiff(args []string) (diffOptions, error) {
 	f.StringVar(&o.baseline, "baseline", "", "")
 	f.StringVar(&o.output, "output", "text", "")
 	f.StringVar(&o.failOn, "fail-on", "", "")
-	f.StringVar(&o.sources.Host, "host", "", "")
-	f.StringVar((*string)(&o.sources.Format), "format", "", "")
+	o.trafficOptions.register(f)
 	var err error
 	if o.policies, err = parse(f, args); err != nil {
 		return o, err

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"slices"
 	"strings"
 
 	"tabard/engine"
@@ -47,18 +46,18 @@ Exit codes: 0 done; 1 not done.`,
 
 // explainOptions are the flags.
 type explainOptions struct {
-	policy, profile, format string
-	entry, rule             int
-	near, json              bool
-	rest                    []string
-	command                 bool // rest is a curl command
+	policyOptions
+	format      string
+	entry, rule int
+	near, json  bool
+	rest        []string
+	command     bool // rest is a curl command
 }
 
 func parseExplain(args []string) (explainOptions, error) {
 	var o explainOptions
 	f := newFlags("explain")
-	f.StringVar(&o.policy, "policy", "", "")
-	f.StringVar(&o.profile, "profile", "", "")
+	o.policyOptions.register(f)
 	f.IntVar(&o.entry, "entry", 1, "")
 	f.IntVar(&o.rule, "rule", 0, "")
 	f.BoolVar(&o.near, "near", false, "")
@@ -72,18 +71,6 @@ func parseExplain(args []string) (explainOptions, error) {
 		return o, errors.New("--near goes with neither --json nor --rule")
 	}
 	return o, o.takes(rest)
-}
-
-// loadPolicy loads the policy that the flags name.
-func (o explainOptions) loadPolicy() (loadedPolicy, error) {
-	p, err := loadPolicy(o.policy)
-	if err != nil {
-		return p, err
-	}
-	if o.profile != "" && !slices.Contains(engine.Profile("").Choices(), o.profile) {
-		return p, fmt.Errorf("--profile cannot be %q: use api or crs", o.profile)
-	}
-	return p, p.setProfile(engine.Profile(o.profile))
 }
 
 // takes notes which request is asked for: a file, or a curl command.
@@ -110,7 +97,7 @@ func runExplain(args []string, io stdio) (int, error) {
 	if err != nil {
 		return exitFail, err
 	}
-	policy, err := o.loadPolicy()
+	policy, err := o.load()
 	if err != nil {
 		return exitFail, err
 	}

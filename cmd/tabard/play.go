@@ -6,10 +6,8 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
-	"slices"
 	"syscall"
 
-	"tabard/engine"
 	"tabard/internal/replay"
 )
 
@@ -92,16 +90,4 @@ func loadNamed(name string) (loadedPolicy, error) {
 		name = ""
 	}
 	return loadPolicy(name)
-}
-
-// loadWithProfile loads a policy and replaces its profile, unless that is "".
-func loadWithProfile(file, profile string) (loadedPolicy, error) {
-	if profile != "" && !slices.Contains(engine.Profile("").Choices(), profile) {
-		return loadedPolicy{}, fmt.Errorf("--profile cannot be %q: use api or crs", profile)
-	}
-	p, err := loadPolicy(file)
-	if err == nil {
-		err = p.setProfile(engine.Profile(profile))
-	}
-	return p, err
 }

@@ -39,8 +39,7 @@ func runRecord(args []string, io stdio) (int, error) {
 	var rule, id int
 	o := explainOptions{}
 	f := newFlags("record")
-	f.StringVar(&o.policy, "policy", "", "")
-	f.StringVar(&o.profile, "profile", "", "")
+	o.policyOptions.register(f)
 	f.IntVar(&o.entry, "entry", 1, "")
 	f.IntVar(&rule, "rule", 0, "")
 	f.IntVar(&id, "id", 1, "")
@@ -69,7 +68,7 @@ func recorded(o explainOptions, in io.Reader, rule, id int) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	policy, err := o.loadPolicy()
+	policy, err := o.load()
 	if err != nil {
 		return nil, err
 	}

@@ -77,23 +77,23 @@ the end; 2 --fail-on; 130 interrupted.`,
 
 // replayOptions are the flags.
 type replayOptions struct {
-	policy, engine, module, failOn, screen, state, profile, by string
-	json                                                       bool
-	beam                                                       bool
-	beamArgs                                                   string
-	shardMB                                                    int64
-	sources                                                    replay.Options
-	paths                                                      []string
+	policyOptions
+	trafficOptions
+	engine, module, failOn, screen, state, by string
+	json                                      bool
+	beam                                      bool
+	beamArgs                                  string
+	shardMB                                   int64
+	paths                                     []string
 }
 
 func parseReplay(args []string) (replayOptions, error) {
 	var o replayOptions
 	f := newFlags("replay")
-	f.StringVar(&o.policy, "policy", "", "")
+	o.policyOptions.register(f)
 	f.StringVar(&o.engine, "engine", "native", "")
 	f.StringVar(&o.module, "module", "", "")
 	f.StringVar(&o.screen, "screen", "", "")
-	f.StringVar(&o.profile, "profile", "", "")
 	f.StringVar(&o.by, "by", "", "")
 	f.StringVar(&o.failOn, "fail-on", "", "")
 	f.StringVar(&o.state, "state", "", "")
@@ -101,8 +101,7 @@ func parseReplay(args []string) (replayOptions, error) {
 	f.StringVar(&o.beamArgs, "beam-args", "", "")
 	f.Int64Var(&o.shardMB, "shard-mb", 64, "")
 	f.BoolVar(&o.json, "json", false, "")
-	f.StringVar(&o.sources.Host, "host", "", "")
-	f.StringVar((*string)(&o.sources.Format), "format", "", "")
+	o.trafficOptions.register(f)
 	var err error
 	if o.paths, err = parse(f, args); err != nil {
 		return o, err
@@ -114,8 +113,6 @@ func parseReplay(args []string) (replayOptions, error) {
 		return o, fmt.Errorf("--fail-on cannot be %q: use block or detect", o.failOn)
 	case o.screen != "" && !slices.Contains(engine.ScreenMode("").Choices(), o.screen):
 		return o, fmt.Errorf("--screen cannot be %q: use on, off or shadow", o.screen)
-	case o.profile != "" && !slices.Contains(engine.Profile("").Choices(), o.profile):
-		return o, fmt.Errorf("--profile cannot be %q: use api or crs", o.profile)
 	case o.by != "" && o.by != "source":
 		return o, fmt.Errorf("--by cannot be %q: use source", o.by)
 	case o.by != "" && o.json:
@@ -134,11 +131,11 @@ func runReplay(args []string, io stdio) (int, error) {
 		return exitFail, err
 	}
 	o.sources.Stdin = io.in
-	policy, err := loadPolicy(o.policy)
-	if err != nil {
-		return exitFail, err
+	policy, err := o.load()
+	if err == nil {
+		err = policy.setScreen(engine.ScreenMode(o.screen))
 	}
-	if err := errors.Join(policy.setScreen(engine.ScreenMode(o.screen)), policy.setProfile(engine.Profile(o.profile))); err != nil {
+	if err != nil {
 		return exitFail, err
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)

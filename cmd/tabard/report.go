@@ -48,21 +48,20 @@ var reportOutputs = []string{"html", "json", "ndjson", "csv", "ecs", "ocsf", "sa
 
 // reportOptions are the flags.
 type reportOptions struct {
-	policy, profile, output string
-	audit                   repeated
-	sources                 replay.Options
-	paths                   []string
+	policyOptions
+	trafficOptions
+	output string
+	audit  repeated
+	paths  []string
 }
 
 func parseReport(args []string) (reportOptions, error) {
 	var o reportOptions
 	f := newFlags("report")
-	f.StringVar(&o.policy, "policy", "", "")
-	f.StringVar(&o.profile, "profile", "", "")
+	o.policyOptions.register(f)
 	f.StringVar(&o.output, "output", "html", "")
 	f.Var(&o.audit, "audit", "")
-	f.StringVar(&o.sources.Host, "host", "", "")
-	f.StringVar((*string)(&o.sources.Format), "format", "", "")
+	o.trafficOptions.register(f)
 	var err error
 	if o.paths, err = parse(f, args); err != nil {
 		return o, err
@@ -83,7 +82,7 @@ func runReport(args []string, io stdio) (int, error) {
 	if err != nil {
 		return exitFail, err
 	}
-	policy, err := loadWithProfile(o.policy, o.profile)
+	policy, err := o.load()
 	if err != nil {
 		return exitFail, err
 	}

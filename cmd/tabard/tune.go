@@ -49,11 +49,12 @@ Exit codes: 0 done; 1 not done, or not to the end; 130 interrupted.`,
 
 // tuneOptions are the flags.
 type tuneOptions struct {
-	policy, profile, output, write string
-	target                         float64
-	firstID                        int
-	sources                        replay.Options
-	paths                          []string
+	policyOptions
+	trafficOptions
+	output, write string
+	target        float64
+	firstID       int
+	paths         []string
 }
 
 // maxOwnID: CRS reserves the ids from 100,000 on for itself and others.
@@ -62,14 +63,12 @@ const maxOwnID = 99_999
 func parseTune(args []string) (tuneOptions, error) {
 	var o tuneOptions
 	f := newFlags("tune")
-	f.StringVar(&o.policy, "policy", "", "")
-	f.StringVar(&o.profile, "profile", "", "")
+	o.policyOptions.register(f)
 	f.StringVar(&o.output, "output", "text", "")
 	f.StringVar(&o.write, "write", "", "")
 	f.Float64Var(&o.target, "target", 1, "")
 	f.IntVar(&o.firstID, "first-id", tune.DefaultFirstID, "")
-	f.StringVar(&o.sources.Host, "host", "", "")
-	f.StringVar((*string)(&o.sources.Format), "format", "", "")
+	o.trafficOptions.register(f)
 	var err error
 	if o.paths, err = parse(f, args); err != nil {
 		return o, err
@@ -92,7 +91,7 @@ func runTune(args []string, io stdio) (int, error) {
 	if err != nil {
 		return exitFail, err
 	}
-	policy, err := loadWithProfile(o.policy, o.profile)
+	policy, err := o.load()
 	if err != nil {
 		return exitFail, err
 	}

@@ -18,36 +18,34 @@ import (
 	"tabard/engine/coding"
 )
 
-func gzipped(text string) []byte {
+// coded is a text behind a coder.
+func coded(text string, coder func(io.Writer) io.WriteCloser) []byte {
 	var b bytes.Buffer
-	w := gzip.NewWriter(&b)
+	w := coder(&b)
 	_, _ = io.WriteString(w, text)
 	_ = w.Close()
 	return b.Bytes()
+}
+
+func gzipped(text string) []byte {
+	return coded(text, func(w io.Writer) io.WriteCloser { return gzip.NewWriter(w) })
 }
 
 func zlibbed(text string) []byte {
-	var b bytes.Buffer
-	w := zlib.NewWriter(&b)
-	_, _ = io.WriteString(w, text)
-	_ = w.Close()
-	return b.Bytes()
+	return coded(text, func(w io.Writer) io.WriteCloser { return zlib.NewWriter(w) })
 }
 
 func deflated(text string) []byte {
-	var b bytes.Buffer
-	w, _ := flate.NewWriter(&b, 9)
-	_, _ = io.WriteString(w, text)
-	_ = w.Close()
-	return b.Bytes()
+	return coded(text, func(w io.Writer) io.WriteCloser {
+		f, _ := flate.NewWriter(w, flate.BestCompression)
+		return f
+	})
 }
 
 func brotlied(text string, window int) []byte {
-	var b bytes.Buffer
-	w := brotli.NewWriterOptions(&b, brotli.WriterOptions{Quality: 5, LGWin: window})
-	_, _ = io.WriteString(w, text)
-	_ = w.Close()
-	return b.Bytes()
+	return coded(text, func(w io.Writer) io.WriteCloser {
+		return brotli.NewWriterOptions(w, brotli.WriterOptions{Quality: 5, LGWin: window})
+	})
 }
 
 // stored are blocks of RFC 1951 as they are, without the head of any.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"regexp"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -228,6 +229,9 @@ func (c *compiler) noMemo(r *seclang.Rule, why string) {
 
 // add compiles a dynamic rule.
 func (c *compiler) add(at, phase int) {
+	// Compiling is the longest piece of work there is. In wasm, with one thread
+	// and no preemption, the garbage collector gets no other turn.
+	runtime.Gosched()
 	r := c.table.Rules[at]
 	out := &rule{id: r.ID, at: at, phase: phase, hazard: c.hazardous(at, phase)}
 	for n := range 1 + len(r.Chain) {

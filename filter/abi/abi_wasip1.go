@@ -11,6 +11,7 @@ package abi
 
 import (
 	"errors"
+	"runtime"
 
 	"github.com/proxy-wasm/proxy-wasm-go-sdk/proxywasm"
 	"github.com/proxy-wasm/proxy-wasm-go-sdk/proxywasm/types"
@@ -34,6 +35,7 @@ type plugin struct {
 }
 
 func (p *plugin) OnPluginStart(int) types.OnPluginStartStatus {
+	defer yield()
 	return types.OnPluginStartStatus(p.OnStart())
 }
 
@@ -42,7 +44,10 @@ func (p *plugin) OnPluginDone() bool {
 	return true
 }
 
-func (p *plugin) OnTick() { p.Plugin.OnTick() }
+func (p *plugin) OnTick() {
+	p.Plugin.OnTick()
+	yield()
+}
 
 func (p *plugin) NewHttpContext(id uint32) types.HttpContext {
 	return (*stream)(p.NewStream(id))
@@ -78,7 +83,24 @@ func (s *stream) OnHttpResponseTrailers(int) types.Action {
 	return action((*filter.Stream)(s).OnResponseTrailers())
 }
 
-func (s *stream) OnHttpStreamDone() { (*filter.Stream)(s).OnDone() }
+func (s *stream) OnHttpStreamDone() {
+	(*filter.Stream)(s).OnDone()
+	if done++; done%exchangesBetweenYields == 0 {
+		yield()
+	}
+}
+
+// exchangesBetweenYields is small beside the thousands of exchanges that fill
+// the garbage collector's share of memory, and large beside the cost of a yield.
+const exchangesBetweenYields = 64
+
+// done counts exchanges that are over.
+var done uint
+
+// yield lets Go's scheduler run. A callback never waits for anything, and with
+// one thread nothing interrupts it, so that the garbage collector's goroutines
+// would never run: RATIONALE.md says what comes of that.
+func yield() { runtime.Gosched() }
 
 // action maps what the filter says to the SDK's word. On headers Pause is
 // proxy-wasm's StopIteration, on bodies StopIterationAndBuffer.

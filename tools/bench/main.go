@@ -124,6 +124,9 @@ const minSlow = 3
 // meets all of them.
 func measure(ctx context.Context, e *envoyrun.Envoy, load generator, s settings) (map[string]map[variant]sample, error) {
 	results := map[string]map[variant]sample{}
+	if err := heat(ctx, e, load, s); err != nil {
+		return nil, err
+	}
 	for _, sh := range shapes {
 		runs := map[variant][]sample{}
 		for range s.rounds {
@@ -142,6 +145,21 @@ func measure(ctx context.Context, e *envoyrun.Envoy, load generator, s settings)
 		fmt.Fprintf(os.Stderr, "measured: %s\n", sh.name)
 	}
 	return results, nil
+}
+
+// heatUp is how long each variant is under load before the first shape is
+// measured: the filter's heap, its caches and Envoy's are then as they stay, and
+// the first shape is not measured under other conditions than the last.
+const heatUp = 10 * time.Second
+
+// heat sends the first shape through each variant.
+func heat(ctx context.Context, e *envoyrun.Envoy, load generator, s settings) error {
+	for _, v := range variants {
+		if _, err := load.run(ctx, e.Addr(string(v)), shapes[0].through(v), s.connections, heatUp); err != nil {
+			return fmt.Errorf("warming up %s: %w", v, err)
+		}
+	}
+	return nil
 }
 
 // measureOnce takes the rate from many connections and the latency from one:

@@ -2,7 +2,6 @@ package bodies
 
 import (
 	"bufio"
-	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -18,6 +17,8 @@ import (
 	crstests "github.com/corazawaf/coraza-coreruleset/v4/tests"
 	"github.com/stretchr/testify/require"
 	"go.yaml.in/yaml/v3"
+
+	"tabard/engine/screen/difftest"
 )
 
 // mutants is how many mutants of each request the traffic tests compare; BODIES_MUTANTS sets another number.
@@ -176,14 +177,6 @@ func TestTheParserSeesWhatCorazaSeesInTheTestsOfCRS(t *testing.T) {
 	compareAll(t, crsRequests(t))
 }
 
-// corpusLine is one request of the shared corpus.
-type corpusLine struct {
-	Method  string      `json:"method"`
-	Path    string      `json:"path"`
-	Headers [][2]string `json:"headers"`
-	Body    string      `json:"body_b64"`
-}
-
 func TestTheParserSeesWhatCorazaSeesInTheCorpus(t *testing.T) {
 	list, err := corpus()
 	if errors.Is(err, fs.ErrNotExist) {
@@ -203,17 +196,13 @@ func corpus() (list []exchange, err error) {
 	lines := bufio.NewScanner(file)
 	lines.Buffer(nil, 16<<20)
 	for lines.Scan() {
-		var line corpusLine
-		if err := json.Unmarshal(lines.Bytes(), &line); err != nil {
-			return nil, err
-		}
-		body, err := base64.StdEncoding.DecodeString(line.Body)
+		c, err := difftest.Recorded(lines.Bytes())
 		if err != nil {
 			return nil, err
 		}
-		x := exchange{method: line.Method, uri: line.Path, protocol: "HTTP/1.1", body: string(body)}
-		for _, h := range line.Headers {
-			x.headers = append(x.headers, header{h[0], h[1]})
+		x := exchange{method: string(c.Method), uri: string(c.Target), protocol: string(c.Protocol), body: string(c.Body)}
+		for _, h := range c.Headers {
+			x.headers = append(x.headers, header{string(h[0]), string(h[1])})
 		}
 		list = append(list, x)
 	}
