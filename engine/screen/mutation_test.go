@@ -343,7 +343,7 @@ var mistakesOfTheExecutor = []mistake{
 			k.from = fromMatchedVar
 		}
 	})},
-	{name: "Coraza's part is executed as well", pl: 1, compiled: func(s *Screener) {
+	{name: "Coraza's part is executed as well", set: "own", compiled: func(s *Screener) {
 		eachLink(func(l *link) { l.step.why = Hit })(s)
 		eachRule(func(r *rule) { r.ending.why = Hit })(s)
 	}},
