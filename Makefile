@@ -16,6 +16,9 @@ WASM_TAGS := $(TAGS),tinygo
 export GOFLAGS := -buildvcs=false -tags=$(TAGS)
 # Another GOOS or GOARCH in the environment would reach the tools, too.
 unexport GOOS GOARCH
+# Packages of the filter that are hardly ever hot are compiled without inlining:
+# it saves Envoy 0.15 MB of code to compile at its start.
+COLD := fmt regexp/syntax rsc.io/binaryregexp/syntax go.yaml.in/yaml/v3 github.com/tidwall/gjson github.com/corazawaf/coraza/v3/internal/seclang github.com/corazawaf/coraza/v3/internal/actions github.com/corazawaf/coraza/v3/internal/auditlog github.com/corazawaf/coraza/v3/internal/bodyprocessors tabard/engine tabard/engine/jwt tabard/engine/seclang tabard/filter
 WASM := GOOS=wasip1 GOARCH=wasm GOFLAGS="-buildvcs=false -tags=$(WASM_TAGS)"
 
 # ENVOY names another Envoy, 1.39 or newer.
@@ -47,7 +50,7 @@ dist/tabard.wasm: MAIN := ./filter/wasm
 dist/e2e/breaking.wasm: MAIN := ./e2e/breaking
 dist/bench/headers.wasm: MAIN := ./tools/bench/headers
 dist/tabard.wasm dist/e2e/breaking.wasm dist/bench/headers.wasm: dist/overlay.json FORCE
-	$(WASM) go build -overlay dist/overlay.json -trimpath -ldflags="-s -w" -buildmode=c-shared -o $@ $(MAIN)
+	$(WASM) go build -overlay dist/overlay.json -trimpath -ldflags="-s -w" $(COLD:%=-gcflags=%=-l) -buildmode=c-shared -o $@ $(MAIN)
 
 # The engine of the playground's page. RATIONALE.md says why without overlay.
 dist/playground.wasm: FORCE

@@ -356,11 +356,17 @@ func (x *Exchange) refuse(reason Reason, status int) bool {
 	return true
 }
 
-// after takes in what a phase has done.
+// after takes in what a phase has done in Coraza.
 func (x *Exchange) after(stop *types.Interruption) {
 	x.collect()
+	x.conclude(stop, x.wouldStop())
+}
+
+// conclude notes an interruption and, in detection mode, what would have been the
+// first.
+func (x *Exchange) conclude(stop, would *types.Interruption) {
 	if stop == nil {
-		x.noteDetection()
+		x.noteDetection(would)
 		return
 	}
 	x.verdict.Action, x.verdict.Reason, x.verdict.Phase = Block, ReasonRule, x.phase
@@ -374,17 +380,24 @@ func (x *Exchange) after(stop *types.Interruption) {
 }
 
 // noteDetection records, in detection mode, what would have blocked.
-func (x *Exchange) noteDetection() {
+func (x *Exchange) noteDetection(would *types.Interruption) {
+	if would == nil || x.verdict.Rule != 0 {
+		return
+	}
+	x.verdict.Action, x.verdict.Reason = Detect, or(x.verdict.Reason, ReasonRule)
+	x.verdict.Rule, x.verdict.Phase = would.RuleID, x.phase
+}
+
+// wouldStop is what, in detection mode, would have been Coraza's first
+// interruption.
+func (x *Exchange) wouldStop() *types.Interruption {
 	tx, ok := x.tx.(interface {
 		DetectionOnlyInterruption() *types.Interruption
 	})
-	if !ok || x.verdict.Rule != 0 {
-		return
+	if !ok {
+		return nil
 	}
-	if would := tx.DetectionOnlyInterruption(); would != nil {
-		x.verdict.Action, x.verdict.Reason = Detect, or(x.verdict.Reason, ReasonRule)
-		x.verdict.Rule, x.verdict.Phase = would.RuleID, x.phase
-	}
+	return tx.DetectionOnlyInterruption()
 }
 
 // collect turns the rules that matched since the last call into Matches and
@@ -398,29 +411,54 @@ func (x *Exchange) collect() {
 		if !logs(m) {
 			continue
 		}
-		x.verdict.Matches = append(x.verdict.Matches, x.match(m))
-		if x.verdict.Action == Pass {
-			x.verdict.Action, x.verdict.Phase = Detect, x.phase
-		}
+		x.addMatch(x.match(m))
 	}
 	if len(matched) > x.seen {
-		x.verdict.Score = x.score("inbound")
-		x.verdict.OutboundScore = x.score("outbound")
+		x.setScores(x.scoresIn(x.corazaVariable))
 	}
 	x.seen = len(matched)
 }
 
-// score adds CRS's scores of the paranoia levels that may block. The scores
-// are read level by level because CRS sums them only at the end of a phase.
-func (x *Exchange) score(direction string) int {
-	variables, sum := x.txVariables(), 0
-	for level := 1; level <= x.variant.crs.ParanoiaLevel; level++ {
-		if values := variables.Get(direction + "_anomaly_score_pl" + strconv.Itoa(level)); len(values) > 0 {
-			n, _ := strconv.Atoi(values[0])
+// addMatch adds a match to the verdict, with what must not be seen taken out.
+func (x *Exchange) addMatch(m Match) {
+	x.describeToken(&m)
+	x.engine.redactor.match(&m, x)
+	x.verdict.Matches = append(x.verdict.Matches, m)
+	if x.verdict.Action == Pass {
+		x.verdict.Action = Detect
+	}
+	if x.verdict.Phase == 0 {
+		x.verdict.Phase = x.phase
+	}
+}
+
+// scores are CRS's anomaly scores of the paranoia levels that may block.
+type scores struct{ inbound, outbound int }
+
+func (x *Exchange) setScores(s scores) {
+	x.verdict.Score, x.verdict.OutboundScore = s.inbound, s.outbound
+}
+
+// scoresIn adds the scores of each direction, level by level because CRS sums them
+// only at the end of a phase. variable reads TX.
+func (x *Exchange) scoresIn(variable func(name string) (value string, ok bool)) scores {
+	sum := func(direction string) (sum int) {
+		for level := 1; level <= x.variant.crs.ParanoiaLevel; level++ {
+			value, _ := variable(direction + "_anomaly_score_pl" + strconv.Itoa(level))
+			n, _ := strconv.Atoi(value)
 			sum += n
 		}
+		return sum
 	}
-	return sum
+	return scores{sum("inbound"), sum("outbound")}
+}
+
+// corazaVariable is the first value of a variable of TX in Coraza.
+func (x *Exchange) corazaVariable(name string) (value string, ok bool) {
+	if values := x.txVariables().Get(name); len(values) > 0 {
+		return values[0], true
+	}
+	return "", false
 }
 
 // match turns Coraza's record into ours: the first variable of a chain is the
@@ -438,22 +476,20 @@ func (x *Exchange) match(m types.MatchedRule) Match {
 		if data.Variable().Name() == "UNKNOWN" {
 			continue
 		}
-		out.Target = target(data)
+		out.Target = target(data.Variable().Name(), data.Key())
 		out.Value = data.Value()
 		// Of a rule without msg Coraza keeps logdata here only.
 		out.Data = or(out.Data, data.Data())
 		break
 	}
-	x.describeToken(&out)
-	x.engine.redactor.match(&out, x)
 	return out
 }
 
-func target(data types.MatchData) string {
-	if data.Key() == "" {
-		return data.Variable().Name()
+func target(variable, key string) string {
+	if key == "" {
+		return variable
 	}
-	return data.Variable().Name() + ":" + data.Key()
+	return variable + ":" + key
 }
 
 // randomID is 128 random bits in hexadecimal.

@@ -13,14 +13,15 @@ import (
 )
 
 // inspection runs the phases of one exchange: the screener answers those that
-// it knows to come to nothing, and Coraza runs from the first one that it does
-// not know. Coraza then begins with the phases before, so that its transaction
+// it knows to come to nothing and executes those of which it knows all rules that
+// match, and Coraza runs from the first one that it does neither with. Coraza then begins with the phases before, so that its transaction
 // is as if it had run from the beginning.
 type inspection struct {
 	screen   *screen.Exchange  // nil when the screener is off
 	tx       types.Transaction // nil as long as Coraza has not been needed
 	outcomes [5]screen.Outcome // what the screener said, by phase
 	left     screen.State      // what the last phase that it answered leaves
+	scores   [5]scores         // by phase: what the screener's executor has counted
 	shadow   bool              // Coraza runs whole, and the screener is compared with it
 	ranRules int               // how many rules had matched before this phase of Coraza
 	trailers Headers
@@ -43,6 +44,9 @@ func (x *Exchange) runRequestHeaders() {
 	x.verdict.Screen = ScreenedOff
 	if x.screen = x.variant.rules.begin(); x.screen != nil {
 		x.verdict.Screen = ScreenedHit
+		if x.engine.watcher != nil {
+			x.screen.LeaveMatches() // who watches wants to see Coraza run the rules
+		}
 		x.shadow = x.engine.policy.Screen == ScreenShadow
 		x.feed(x.screen)
 		for _, v := range x.tokens.head {
@@ -108,13 +112,20 @@ func (x *Exchange) runResponseBody() {
 func (x *Exchange) screened(out screen.Outcome) bool {
 	x.outcomes[x.phase] = out
 	x.classify(out)
-	if out.Hit && x.tx == nil {
-		x.left = out.After
-		// Shadow sampling: Coraza runs as well. An exchange is drawn or not in its
-		// first phase, or each phase of it would be another draw.
-		x.shadow = x.shadow || x.phase == 1 && x.engine.sampled()
+	if out.Executed {
+		x.scores[x.phase] = x.scoresIn(x.screen.TX)
 	}
-	return out.Hit && x.tx == nil && !x.shadow
+	if !out.Hit && !out.Executed || x.tx != nil {
+		return false
+	}
+	x.left = out.After
+	// Shadow sampling: Coraza runs as well. An exchange is drawn or not in its
+	// first phase, or each phase of it would be another draw.
+	x.shadow = x.shadow || x.phase == 1 && x.engine.sampled()
+	if out.Executed && !x.shadow {
+		x.afterExecuted(out)
+	}
+	return !x.shadow
 }
 
 // catchUp runs Coraza's current phase and, when Coraza has not been needed
@@ -123,6 +134,7 @@ func (x *Exchange) screened(out screen.Outcome) bool {
 func (x *Exchange) catchUp() {
 	now, first := x.phase, x.phase
 	if x.tx == nil {
+		x.forget()
 		x.startCoraza()
 		first = 1
 	}
@@ -224,13 +236,15 @@ func (x *Exchange) learn(stop *types.Interruption) {
 		ids = append(ids, m.Rule().ID())
 		clean = clean && !logs(m)
 	}
+	ran := all[x.ranRules:]
 	x.ranRules = len(all)
 	out := x.outcomes[x.phase]
 	switch {
 	case x.screen.Unrepeatable():
-	case out.Hit && (!clean || !sameIDs(ids, out.Matched)), x.shadow && shareID(ids, x.screen.Skip(x.phase)):
+	case out.Hit && (!clean || !sameIDs(ids, out.Matched)), x.shadow && shareID(ids, x.screen.Skip(x.phase)),
+		out.Executed && !x.sameAsExecuted(out, ran, ids, stop):
 		x.engine.disagree(x)
-	case !out.Hit:
+	case !out.Hit && !out.Executed:
 		x.screen.Learn(x.phase, ids, clean, screen.StateOf(x.tx))
 	}
 }

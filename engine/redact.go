@@ -88,7 +88,7 @@ type secretCache struct {
 // secretValues returns the secrets of the exchange as it is; after End, those
 // that were known then.
 func (x *Exchange) secretValues() []string {
-	if c := &x.secrets; !c.known || x.tx != nil && c.seen != x.seen {
+	if c := &x.secrets; !c.known || (x.tx != nil || x.screen != nil) && c.seen != x.seen {
 		*c = secretCache{true, x.seen, x.engine.redactor.secrets(x)}
 	}
 	return x.secrets.values
@@ -112,8 +112,15 @@ func (r redactor) secrets(x *Exchange) []string {
 	for _, f := range x.tokens.found {
 		out = appendSecret(out, f.text)
 	}
-	if x.tx != nil {
+	switch {
+	case x.tx != nil:
 		out = r.variables(out, x.tx.(plugintypes.TransactionState).Variables())
+	case x.screen != nil:
+		x.screen.Inputs(func(variable, key, value string) {
+			if r.secretTarget(variable, key) {
+				out = appendSecret(out, value)
+			}
+		}, len(r.names) > len(alwaysRedacted))
 	}
 	slices.SortFunc(out, func(a, b string) int { return cmp.Or(len(b)-len(a), strings.Compare(a, b)) })
 	return slices.Compact(out)

@@ -18,6 +18,9 @@ type Screened string
 const (
 	// ScreenedHit: the screener knew all phases; Coraza did not run.
 	ScreenedHit Screened = "hit"
+	// ScreenedExecuted: rules that log, score or block matched, and the fast path
+	// ran them itself; Coraza did not run.
+	ScreenedExecuted Screened = "executed"
 	// ScreenedMiss: Coraza ran because the screener had not seen the like.
 	ScreenedMiss Screened = "miss"
 	// ScreenedFallback: Coraza ran because the screener may not answer; see
@@ -61,7 +64,11 @@ func (r *ruleset) begin() *screen.Exchange {
 
 // classify keeps the first reason why Coraza ran.
 func (x *Exchange) classify(out screen.Outcome) {
-	if out.Hit || x.verdict.Screen != ScreenedHit {
+	switch {
+	case out.Hit, x.verdict.Screen != ScreenedHit && x.verdict.Screen != ScreenedExecuted:
+		return
+	case out.Executed:
+		x.verdict.Screen = ScreenedExecuted
 		return
 	}
 	x.verdict.Screen, x.verdict.ScreenReason = ScreenedFallback, out.Reason.String()

@@ -24,7 +24,8 @@ import (
 //	                                       internal_error; not counted are responses of which the
 //	                                       policy says nothing
 //	tabard.body_over_limit.side.<side>     request and response bodies over the policy's limit
-//	tabard.screen.result.<result>          exchanges by what the fast path did: hit, miss, fallback, off
+//	tabard.screen.result.<result>          exchanges by what the fast path did: hit, executed
+//	                                       (it ran the rules that match itself), miss, fallback, off
 //	tabard.screen_fallbacks.reason.<why>   fallbacks by reason (screen.Reason)
 //	tabard.screen_disagreements            how often Coraza contradicted it; each switches it off
 //	tabard.config_loads                    policies that were compiled
@@ -174,7 +175,7 @@ func (m *metrics) define() error {
 	for _, side := range []Side{Request, Response} {
 		m.overLimit[side] = d.counter(metricOverLimit + string(side))
 	}
-	for _, result := range []engine.Screened{engine.ScreenedHit, engine.ScreenedMiss, engine.ScreenedFallback, engine.ScreenedOff} {
+	for _, result := range []engine.Screened{engine.ScreenedHit, engine.ScreenedExecuted, engine.ScreenedMiss, engine.ScreenedFallback, engine.ScreenedOff} {
 		m.screened[result] = d.counter(metricScreen + string(result))
 	}
 	for f := range fetchResults {

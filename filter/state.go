@@ -17,7 +17,7 @@ const (
 	StateScore   = "tabard.score"   // inbound anomaly score
 	StatePhase   = "tabard.phase"   // Verdict.Phase
 	StateRoute   = "tabard.route"   // name of the policy's route
-	StateScreen  = "tabard.screen"  // miss, fallback or off; not set where the fast path answered
+	StateScreen  = "tabard.screen"  // executed, miss, fallback or off; not set after a hit
 	// StateTransactionID names the exchange in audit lines and block responses. It
 	// is not set on a request that passes under the proxy's own request id.
 	StateTransactionID = "tabard.transaction_id"

@@ -72,10 +72,14 @@ type compiler struct {
 	// blurred are the phases in which a rule has confused values already, apart
 	// those in which a rule has kept them apart before.
 	blurred, apart [6]bool
-	readings       []read // of TX, by dynamic rules
-	readsCaptures  bool   // some rule reads what another may have captured
-	staleRule      bool   // a message of another rule is read
-	skipAfter      string // the marker that the walk looks for
+	readings       []read          // of TX, by dynamic rules
+	readsCaptures  bool            // some rule reads what another may have captured
+	staleRule      bool            // a message of another rule is read
+	skipAfter      string          // the marker that the walk looks for
+	spot           spot            // where the walk is
+	captured       captureReads    // see rule
+	inText         bool            // what is compiled is a msg or logdata
+	staticNames    map[string]bool // what staticTX has said
 }
 
 // rule is a rule that is not static and not passed over by a static one.
@@ -94,7 +98,9 @@ type rule struct {
 	groups             bool // of what matched, the captured groups are enough
 	whole              bool // they are not: a ctl may take targets away
 	// later are the kinds of which links after the first transform values.
-	later bodies.Set
+	later    bodies.Set
+	ending   ending
+	captured captureReads
 }
 
 // Compile builds the screener of a rule set. The error says, with the place, why
@@ -116,6 +122,7 @@ func Compile(t *seclang.Table, o Options) (*Screener, error) {
 	}
 	for phase := 1; phase <= 5; phase++ {
 		c.walk(phase)
+		c.keepScores(phase)
 	}
 	if c.staleRule {
 		return nil, errors.New("a rule without msg or logdata reads %{rule.msg} or %{rule.logdata}, which is another rule's: give it one of its own")
@@ -140,6 +147,8 @@ func newCompiler(t *seclang.Table, o Options) *compiler {
 	}
 	c.collectCtls()
 	c.findStatic()
+	c.staticNames = map[string]bool{}
+	c.startExecutor()
 	c.windows()
 	return c
 }
@@ -186,7 +195,7 @@ func (c *compiler) stroll(phase int, v visitor) {
 		case r.Marker != "":
 		case !c.static[i]:
 			tell(v.dynamic, i)
-		case c.runStatic(r):
+		case c.runStaticAt(spot{phase, i}):
 			tell(v.matched, i)
 			skip, c.skipAfter = r.Skip, r.SkipAfter
 		default:
@@ -204,6 +213,8 @@ func (c *compiler) walk(phase int) {
 			if interrupts(r) {
 				c.noMemo(r, "it blocks or allows every exchange")
 			}
+			c.s.settled[phase] = append(c.s.settled[phase], settled{i, r.ID})
+			c.s.noExecutor = c.s.noExecutor || reports(r) || phase == 5 && setsScores(r)
 			c.logging(r, phase == 5 && reports(r))
 		},
 	})
@@ -252,11 +263,13 @@ func (c *compiler) add(at, phase int) {
 	out.values = out.values || out.whole
 	if phase == 5 {
 		c.logging(r, out.reports)
+		c.s.noExecutor = c.s.noExecutor || setsScores(r)
 		for _, l := range out.links {
 			c.logging(r, l.foreignAct)
 		}
 		return
 	}
+	c.addSteps(r, out)
 	c.s.rules = append(c.s.rules, out)
 }
 
@@ -381,6 +394,7 @@ func (c *compiler) finish() (*Screener, error) {
 	if s.noMemo == nil && c.options.MemoBytes < 0 {
 		s.noMemo = &seclang.Error{Msg: "the memo is switched off"}
 	}
+	c.finishSteps()
 	s.staleCaptures = c.readsCaptures
 	s.distinct = c.apart[1] && c.apart[2] && c.apart[3] && c.apart[4]
 	s.values = newValues()

@@ -3,6 +3,7 @@ package screen
 import (
 	"bufio"
 	"errors"
+	"fmt"
 	"io/fs"
 	"maps"
 	"math/rand/v2"
@@ -256,7 +257,7 @@ func differentialSets(t *testing.T) []difftest.Rules {
 	for level := 1; level <= 4; level++ {
 		out = append(out, crsRules(level))
 	}
-	return append(out, ownRules(t), familyRules(), profileRules())
+	return append(out, ownRules(t, "own"), ownRules(t, "acts"), familyRules(), profileRules(), detectingRules())
 }
 
 // profileRules are CRS with the profile for JSON APIs.
@@ -305,15 +306,25 @@ const (
 	tokenRule    = `SecRule TX:` + tokenProblem + ` "@contains alg" "id:100200,phase:1,pass,log,t:none,msg:'%{MATCHED_VAR}',severity:'CRITICAL',setvar:'tx.inbound_anomaly_score_pl1=+%{tx.critical_anomaly_score}'"`
 )
 
+// detectingRules are CRS in detection mode, at a level where much matches.
+func detectingRules() difftest.Rules {
+	r := crsRules(2)
+	r.Name = detecting
+	r.Sources = append(r.Sources, seclang.Source{Name: "mode", Text: "SecRuleEngine DetectionOnly"})
+	return r
+}
+
+const detecting = "detect"
+
 // ownRules are SecLang text of our own, as a user may write it.
-func ownRules(t *testing.T) difftest.Rules {
-	text, err := os.ReadFile("testdata/own.conf")
+func ownRules(t *testing.T, name string) difftest.Rules {
+	text, err := os.ReadFile("testdata/" + name + ".conf")
 	require.NoError(t, err)
 	return difftest.Rules{
-		Name: "own", ResponseTypes: inspectedTypes, Routes: []map[string]string{settingVariables},
-		Files: over{fstest.MapFS{"@own.conf": {Data: text}}, rules.FS()},
+		Name: name, ResponseTypes: inspectedTypes, Routes: []map[string]string{settingVariables},
+		Files: over{fstest.MapFS{"@" + name + ".conf": {Data: text}}, rules.FS()},
 		// base.conf's default actions would be set twice.
-		Sources: []seclang.Source{{Name: "settings", Text: engineSettings}, {Name: "own", Text: "Include @own.conf"}},
+		Sources: []seclang.Source{{Name: "settings", Text: engineSettings}, {Name: name, Text: "Include @" + name + ".conf"}},
 	}
 }
 
@@ -363,7 +374,9 @@ func newHarness(t *testing.T, set difftest.Rules) *difftest.Harness {
 	for _, v := range fixed.Variables {
 		runs.Constants = append(runs.Constants, [2]string{v.Name, v.Value})
 	}
-	return difftest.NewHarness(set, oracle, runs, subject{compileSet(t, set)})
+	s := compileSet(t, set)
+	s.eager = set.Name == "acts" || set.Name == detecting
+	return difftest.NewHarness(set, oracle, runs, subject{s, fixed.Settled})
 }
 
 // shorten gives the rule set that the engine gives to Coraza.
@@ -420,15 +433,23 @@ func parseSet(t *testing.T, set difftest.Rules) (*seclang.Table, Options) {
 func compileSet(t *testing.T, set difftest.Rules) *Screener {
 	s, err := Compile(parseSet(t, set))
 	require.NoError(t, err)
+	s.detail = true
 	return s
 }
 
 // subject is the screener as the comparison wants to see it.
-type subject struct{ s *Screener }
+type subject struct {
+	s *Screener
+	// hidden are rules that the comparison does not tell.
+	hidden []int
+}
 
-func (s subject) Begin() difftest.Exchange { return subjectExchange{s.s.Begin()} }
+func (s subject) Begin() difftest.Exchange { return subjectExchange{s.s.Begin(), s.hidden} }
 
-type subjectExchange struct{ *Exchange }
+type subjectExchange struct {
+	*Exchange
+	hidden []int
+}
 
 func (x subjectExchange) Phase1(inputs [][2]string) difftest.Outcome {
 	var list []TXVar
@@ -455,7 +476,7 @@ func (x subjectExchange) Learn(phase int, matched []int, clean bool, after difft
 }
 
 func (x subjectExchange) seen(phase int, o Outcome) difftest.Outcome {
-	return difftest.Outcome{
+	out := difftest.Outcome{
 		Hit: o.Hit, Reason: o.Reason.String(), Matched: o.Matched,
 		Key: string(x.key[:x.ends[phase]]),
 		After: difftest.State{
@@ -464,6 +485,91 @@ func (x subjectExchange) seen(phase int, o Outcome) difftest.Outcome {
 			RequestProcessor: o.After.RequestProcessor, ResponseProcessor: o.After.ResponseProcessor,
 		},
 	}
+	if o.Executed {
+		out.Executed, out.Follows = x.executed(phase, o), x.follows
+		out.Executed.After = out.After
+	}
+	return out
+}
+
+// executed is what an executed phase did, as the comparison wants to see it.
+func (x subjectExchange) executed(phase int, o Outcome) *difftest.Phase {
+	out := &difftest.Phase{Ran: true, Stop: difftest.DescribeStop(o.Stop), Would: difftest.DescribeStop(o.Would), Scores: map[string]int{}}
+	for _, id := range x.Matched(phase) {
+		if !slices.Contains(x.hidden, id) {
+			out.IDs = append(out.IDs, id)
+		}
+	}
+	for _, f := range o.Fired {
+		if f.Tells {
+			out.Logged = append(out.Logged, loggedFrom(f))
+		}
+	}
+	for _, name := range difftest.ScoreNames() {
+		if value, ok := x.TX(name); ok {
+			n, err := strconv.Atoi(value)
+			if err != nil {
+				n = -1
+			}
+			out.Scores[name] = n
+		}
+	}
+	for i, s := range x.run.slots {
+		if name := x.s.slotNames[i]; s.set && x.follows(name) {
+			for _, value := range x.valuesOf(name, s.value) {
+				out.Variables = append(out.Variables, name+"="+value)
+			}
+		}
+	}
+	slices.Sort(out.Variables)
+	return out
+}
+
+// valuesOf are the values of a variable, of which the executor keeps one unless
+// the engine has set more.
+func (x subjectExchange) valuesOf(name, kept string) []string {
+	if i := slices.Index(x.s.inputs, name); i >= 0 && len(x.inputs[i]) > 1 {
+		var out []string
+		for _, e := range x.inputs[i] {
+			out = append(out, e.Value)
+		}
+		return out
+	}
+	return []string{kept}
+}
+
+// follows says whether the executor keeps the variable: it leaves out captures
+// that nobody reads and what a rule keeps for itself.
+func (x subjectExchange) follows(name string) bool {
+	if i, ok := x.s.slots[name]; !ok || i < captureSlots {
+		return false
+	}
+	return !slices.ContainsFunc(x.s.rules, func(r *rule) bool {
+		return r.local != nil && len(r.local.key) == 1 && strings.ToLower(r.local.key[0].text) == name
+	})
+}
+
+func loggedFrom(f Fired) difftest.Logged {
+	l := difftest.Logged{ID: f.ID, Severity: f.Severity}
+	for _, t := range f.all {
+		l.Add(or(t.variable, "UNKNOWN"), t.key, t.value, t.message, t.data)
+	}
+	l.Sort()
+	l.Shown = strconv.Quote(f.Message) + " " + strconv.Quote(f.shownData())
+	if f.Variable != "" {
+		l.Shown += fmt.Sprintf(" %s:%q=%q %q", f.Variable, f.Key, f.Value, f.Data)
+	}
+	return l
+}
+
+// shownData is the data that Coraza has for the whole rule: none without a message.
+func (f *Fired) shownData() string {
+	for _, t := range f.all {
+		if t.message != "" {
+			return t.data
+		}
+	}
+	return ""
 }
 
 func stateFrom(s difftest.State) State {

@@ -1,9 +1,13 @@
 package screen
 
 import (
+	"cmp"
 	"encoding/binary"
+	"fmt"
 	"slices"
 	"strconv"
+
+	"github.com/corazawaf/coraza/v3/types"
 
 	"tabard/engine/screen/bodies"
 	"tabard/engine/screen/literal"
@@ -37,6 +41,11 @@ type Exchange struct {
 	states [5]phaseState
 	skips  [5][]int // by phase: rules that were asked and cannot match
 	skip   []int
+
+	run        execution
+	marks      [5]mark
+	current    int   // the phase that was screened last
+	inputPhase []int // by input: the phase before which it was set
 
 	text    []byte
 	values  []string // of the present element: its distinct texts
@@ -72,12 +81,19 @@ type Outcome struct {
 	Matched []int
 	// After is, on a hit, the state that the phase leaves behind.
 	After State
+	// Executed says that rules matched that log, score or block, and that they were
+	// executed here: Fired are those that matched, valid until Release, Stop is the
+	// interruption, Would what would have been the first in detection mode, After as
+	// above.
+	Executed    bool
+	Fired       []Fired
+	Stop, Would *types.Interruption
 }
 
 func (s *Screener) newExchange() *Exchange {
 	x := &Exchange{
 		s: s, hits: s.automaton.NewHits(), matched: make([][]match, len(s.rules)),
-		inputs: make([][]bodies.Element, len(s.inputs)), at: make([]uint16, len(s.nodes)),
+		inputs: make([][]bodies.Element, len(s.inputs)), inputPhase: make([]int, len(s.inputs)), at: make([]uint16, len(s.nodes)),
 	}
 	x.parser = bodies.New(s.limits, &x.arena)
 	return x
@@ -99,6 +115,9 @@ func (s *Screener) Begin() *Exchange {
 	x.touched, x.key = x.touched[:0], x.key[:0]
 	x.screened, x.ends, x.broken = len(x.parser.Elements()), [5]int{}, Hit
 	x.whole, x.chance, x.states = false, false, [5]phaseState{}
+	clear(x.inputPhase)
+	x.current = 0
+	x.run.done, x.run.given, x.run.moved = 0, false, false
 	return x
 }
 
@@ -135,11 +154,22 @@ func (x *Exchange) Input(name string, values ...string) {
 		if have != name {
 			continue
 		}
+		x.noteInput(i, values)
 		x.inputs[i] = x.inputs[i][:0]
 		for _, v := range values {
 			x.inputs[i] = append(x.inputs[i], bodies.Element{Key: name, Value: v})
 		}
 	}
+}
+
+// noteInput notes before which phase an input gets values that are new.
+func (x *Exchange) noteInput(i int, values []string) {
+	same := slices.EqualFunc(x.inputs[i], values, func(e bodies.Element, v string) bool { return e.Value == v })
+	if same && x.inputPhase[i] > 0 {
+		return
+	}
+	x.run.moved = x.run.moved || x.inputPhase[i] > 0 && x.inputPhase[i] <= x.current
+	x.inputPhase[i] = x.current + 1
 }
 
 // Phase1 screens the request's head.
@@ -274,8 +304,8 @@ func (x *Exchange) phase(n int, doubt bool) Outcome {
 		x.chance = x.chance || len(x.inputs[i]) > 1
 	}
 	x.ask = x.broken
-	if x.ask == Hit {
-		x.ask = x.unfit(doubt)
+	if x.ask == Hit || x.ask == EarlierPhase && x.run.done == n-1 && !x.run.given {
+		x.ask = cmp.Or(x.unfit(doubt), x.ask)
 	}
 	x.states[n] = screened
 	if doubt {
@@ -284,36 +314,91 @@ func (x *Exchange) phase(n int, doubt bool) Outcome {
 	// Where no rule chooses a body processor, headers do (I1, for State).
 	x.key = appendText(append(x.key, 0xfb), x.parser.Value(bodies.ReqbodyProcessor))
 	x.key = appendText(x.key, x.parser.Value(bodies.ResBodyProcessor))
-	for _, i := range x.concerned(n) {
-		x.weigh(i, doubt)
+	x.current = n
+	x.noteMark(n)
+	if out, done := x.weighAll(n, doubt); done {
+		return out
 	}
 	x.key = append(x.key, 0xff, byte(n))
 	if len(x.key) > maxKeyBytes && x.ask == Hit {
 		x.ask = KeyTooLong
 	}
 	if x.ask != Hit {
+		if out, done := x.tryExecute(n); done {
+			return out
+		}
 		x.broken = EarlierPhase
 		return x.outcome(x.ask, Outcome{})
 	}
 	x.ends[n] = len(x.key)
 	e := x.s.memo.get(x.key)
 	if e == nil {
+		if out, done := x.executeMiss(n); done {
+			return out
+		}
 		return x.outcome(Miss, Outcome{})
 	}
 	return x.outcome(Hit, Outcome{Hit: true, Matched: e.matched, After: e.after})
 }
 
+// weighAll adds the rules of a phase to the key. As soon as one of them leaves no
+// key, the phase is executed, if it can be; done says that it was.
+func (x *Exchange) weighAll(n int, doubt bool) (out Outcome, done bool) {
+	x.order = x.concerned(n, x.order)
+	for _, i := range x.order {
+		if x.ask != Hit {
+			if out, done = x.tryExecute(n); done {
+				return out, true
+			}
+		}
+		x.weigh(i, doubt)
+	}
+	return Outcome{}, false
+}
+
+// executeMiss executes a phase whose key is not known, if what comes of it is more
+// than bookkeeping: that is never stored, so that the like would be a miss each
+// time. Of what is harmless Coraza is to say so, and is learnt from (I3).
+func (x *Exchange) executeMiss(n int) (out Outcome, done bool) {
+	x.ask = RuleMatches
+	if !x.executes(n) {
+		return Outcome{}, false
+	}
+	out, why := x.execute(n)
+	tells := func(f Fired) bool { return f.Tells || x.s.telling[f.ID] }
+	if why != Hit || !x.s.eager && out.Stop == nil && !slices.ContainsFunc(out.Fired, tells) {
+		return Outcome{}, false
+	}
+	x.broken, x.ends[n] = EarlierPhase, 0
+	return x.outcome(Executed, out), true
+}
+
+// tryExecute executes a phase that has no key. Where it cannot, the reason is the
+// executor's, and the rest of the exchange is Coraza's.
+func (x *Exchange) tryExecute(n int) (out Outcome, done bool) {
+	if !x.executes(n) {
+		return Outcome{}, false
+	}
+	x.broken = EarlierPhase
+	out, why := x.execute(n)
+	if why == Hit {
+		return x.outcome(Executed, out), true
+	}
+	x.run.given, x.ask = true, why
+	return Outcome{}, false
+}
+
 // concerned lists the rules of a phase that were found to match, and those that
 // have to be asked, in the order of the rules.
-func (x *Exchange) concerned(n int) []int32 {
-	x.order = append(x.order[:0], x.s.asked[n]...)
+func (x *Exchange) concerned(n int, order []int32) []int32 {
+	order = append(order[:0], x.s.asked[n]...)
 	for _, i := range x.touched {
 		if x.s.rules[i].phase == n {
-			x.order = append(x.order, i)
+			order = append(order, i)
 		}
 	}
-	slices.Sort(x.order)
-	return x.order
+	slices.Sort(order)
+	return order
 }
 
 // Skip lists the rules of a phase that has been screened which cannot match:
@@ -336,6 +421,8 @@ func (x *Exchange) Skip(phase int) []int {
 func (x *Exchange) outcome(r Reason, out Outcome) Outcome {
 	x.s.counts[r].Add(1)
 	out.Reason = r
+	// Where Coraza has to run, it runs to the end.
+	x.run.given = x.run.given || r != Hit && r != Executed
 	return out
 }
 
@@ -376,7 +463,10 @@ const describedBytes = 512
 // Describe gives the key of a phase, shortened, for the log line of a result that
 // turned out to differ. It is not made for reading back.
 func (x *Exchange) Describe(phase int) string {
-	if phase < 1 || phase > 4 || x.ends[phase] == 0 {
+	switch {
+	case phase >= 1 && phase <= x.run.done:
+		return "executed, rules " + fmt.Sprint(x.Matched(phase))
+	case phase < 1 || phase > 4 || x.ends[phase] == 0:
 		return "no key"
 	}
 	key := x.key[:x.ends[phase]]

@@ -52,6 +52,7 @@ type link struct {
 	foreignAct, ctl bool
 	// literalArg: the operator's argument holds no macros.
 	literalArg bool
+	step       step
 }
 
 // sources sums up what some text or target reads.

@@ -1,6 +1,7 @@
 package screen
 
 import (
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -20,9 +21,10 @@ const maxMutantCases = 20_000
 // mistake is one decision of the compiler turned round on purpose.
 type mistake struct {
 	name string
-	// pl, when not 0, is the paranoia level of CRS that shows the mistake; else
-	// our own rules do.
-	pl int
+	// pl, when not 0, is the paranoia level of CRS that shows the mistake, set the
+	// name of another rule set; else our own rules do.
+	pl  int
+	set string
 	// table and options change what is compiled, compiled what came out.
 	table    func(*seclang.Table)
 	options  func(*Options)
@@ -93,6 +95,57 @@ func chains(change func(*link)) func(*Screener) {
 }
 
 func noTest(string) bool { return false }
+
+// eachDeed is a mistake made in every action that sets or steers.
+func eachDeed(change func(*deed)) func(*Screener) {
+	return eachLink(func(l *link) {
+		for i := range l.step.deeds {
+			change(&l.step.deeds[i])
+		}
+	})
+}
+
+// idle forgets the actions of some options.
+func idle(options ...string) func(*Screener) {
+	return eachLink(func(l *link) {
+		l.step.deeds = slices.DeleteFunc(l.step.deeds, func(d deed) bool { return slices.Contains(options, d.option) })
+	})
+}
+
+// eachText is a mistake made in each stretch of each msg and logdata.
+func eachText(change func(*part)) func(*Screener) {
+	return eachRule(func(r *rule) {
+		lists := [][]part{r.ending.msg, r.ending.data}
+		for _, l := range r.links {
+			lists = append(lists, l.step.msg, l.step.data)
+		}
+		for _, list := range lists {
+			for i := range list {
+				change(&list[i])
+			}
+		}
+	})
+}
+
+// unexpanded leaves macros of a source as they stand.
+func unexpanded(from source) func(*Screener) {
+	return eachText(func(p *part) {
+		if p.from == from {
+			p.from = fromText
+		}
+	})
+}
+
+// eachLook is a mistake made in each look.
+func eachLook(change func(*look)) func(*Screener) {
+	return eachLink(func(l *link) {
+		for i := range l.step.looks {
+			change(&l.step.looks[i])
+		}
+	})
+}
+
+const acts = "acts"
 
 // dropRule forgets a rule of our own as if it were not there.
 func dropRule(id int) func(*seclang.Table) {
@@ -213,16 +266,104 @@ var mistakes = []mistake{
 	}},
 }
 
+// mistakesOfTheExecutor are decisions about what is executed.
+var mistakesOfTheExecutor = []mistake{
+	{name: "what is to be added is set", set: acts, compiled: eachDeed(func(d *deed) {
+		if len(d.value) > 0 && strings.HasPrefix(d.value[0].text, "+") {
+			d.value = slices.Clone(d.value)
+			d.value[0].text = d.value[0].text[1:]
+		}
+	})},
+	{name: "a score is added twice", pl: 1, compiled: eachLink(func(l *link) { l.step.deeds = append(l.step.deeds, l.step.deeds...) })},
+	{name: "a variable to be removed is set", set: acts, compiled: eachDeed(func(d *deed) { d.remove = false })},
+	{name: "names that are put together are forgotten", set: acts, compiled: eachDeed(func(d *deed) {
+		if d.slot < 0 {
+			d.name = d.name[:1]
+		}
+	})},
+	{name: "a rule fires when its first link matches", pl: 1, compiled: eachRule(func(r *rule) { r.links = r.links[:1] })},
+	{name: "nothing is captured", pl: 1, compiled: eachLink(func(l *link) { l.step.capture = false })},
+	{name: "what others read is not captured", set: acts, compiled: eachRule(func(r *rule) {
+		for _, l := range r.links {
+			l.step.capture = l.step.capture && r.captured.own != 0
+		}
+	})},
+	{name: "a negated operator captures nothing", set: acts, compiled: eachLink(func(l *link) { l.step.capture = l.step.capture && !l.negated })},
+	{name: "variables are not put into texts", set: acts, compiled: unexpanded(fromTX)},
+	{name: "MATCHED_VAR is not put into texts", pl: 1, compiled: unexpanded(fromMatchedVar)},
+	{name: "MATCHED_VAR_NAME is not put into texts", pl: 1, compiled: unexpanded(fromMatchedName)},
+	{name: "values of the request are not put into texts", set: acts, compiled: unexpanded(fromRequest)},
+	{name: "texts are put together when the first link has matched", set: acts, compiled: eachRule(func(r *rule) {
+		if r.ending.late {
+			r.ending.late, r.links[0].step.texts = false, r.ending.texts
+		}
+	})},
+	{name: "texts are put together when all has matched", set: acts, compiled: eachRule(func(r *rule) {
+		if !r.ending.late {
+			r.ending.late, r.ending.texts = true, r.links[0].step.texts
+		}
+	})},
+	{name: "a SecAction of a chain speaks after it has acted", set: acts, compiled: eachLink(func(l *link) { l.step.early = false })},
+	{name: "later links say nothing", set: acts, compiled: chains(func(l *link) { l.step.texts = texts{} })},
+	{name: "skip and skipAfter are ignored", set: acts, compiled: eachRule(func(r *rule) { r.ending.next = 0 })},
+	{name: "nothing interrupts", pl: 1, compiled: eachRule(func(r *rule) { r.ending.stop = nil })},
+	{name: "an interruption has another status", set: acts, compiled: eachRule(func(r *rule) {
+		if r.ending.stop != nil {
+			stop := *r.ending.stop
+			stop.Status = 418
+			r.ending.stop = &stop
+		}
+	})},
+	{name: "detection mode blocks", set: detecting, compiled: func(s *Screener) { s.detects = false }},
+	{name: "a severity is another", pl: 1, compiled: eachRule(func(r *rule) { r.ending.severity++ })},
+	{name: "a rule that logs says nothing", pl: 1, compiled: eachRule(func(r *rule) { r.ending.tells = false })},
+	{name: "body processors are not chosen", set: acts, compiled: idle("requestBodyProcessor")},
+	{name: "bodies stay accessible", set: acts, compiled: idle("responseBodyAccess")},
+	{name: "removed rules stay", set: acts, compiled: idle(removal)},
+	{name: "removed targets stay", set: acts, compiled: idle(targetRemoval)},
+	{name: "what settled rules set is not set", pl: 1, compiled: func(s *Screener) { s.fixed = [6][]fixedDeed{} }},
+	{name: "variables of the engine are not set", set: acts, compiled: func(s *Screener) { s.inputSlots = nil }},
+	{name: "an exchange begins without bodies", set: acts, compiled: func(s *Screener) { s.initial.RequestBodyAccess = false }},
+	{name: "the number of variables is taken for their values", set: acts, compiled: eachLook(func(k *look) {
+		if k.from == fromTX || k.from == fromTXPattern {
+			k.count = false
+		}
+	})},
+	{name: "a pattern finds no variables", set: acts, compiled: eachLook(func(k *look) {
+		if k.from == fromTXPattern {
+			k.slots, k.re = nil, regexp.MustCompile("^$")
+		}
+	})},
+	{name: "operators compare with what was there first", set: acts, compiled: eachLink(func(l *link) { l.step.arg = nil })},
+	{name: "the second of two targets is not looked at", set: acts, compiled: eachLink(func(l *link) {
+		l.step.looks = l.step.looks[:min(len(l.step.looks), 1)]
+	})},
+	{name: "MATCHED_VARS are those of the last match", set: acts, compiled: eachLook(func(k *look) {
+		if k.from == fromMatchedVars {
+			k.from = fromMatchedVar
+		}
+	})},
+	{name: "Coraza's part is executed as well", set: "own", compiled: func(s *Screener) {
+		eachLink(func(l *link) { l.step.why = Hit })(s)
+		eachRule(func(r *rule) { r.ending.why = Hit })(s)
+	}},
+}
+
 // TestMistakesOfTheCompilerAreCaught shows that the comparison would notice if
 // the compiler decided wrongly.
 func TestMistakesOfTheCompilerAreCaught(t *testing.T) {
 	seed := differentialSeed(t)
 	given := crsCases(t)
 	oracles := map[string]*difftest.Oracle{}
-	for i, m := range mistakes {
-		set := ownRules(t)
-		if m.pl > 0 {
+	for i, m := range slices.Concat(mistakes, mistakesOfTheExecutor) {
+		set := ownRules(t, "own")
+		switch {
+		case m.pl > 0:
 			set = crsRules(m.pl)
+		case m.set == detecting:
+			set = detectingRules()
+		case m.set != "":
+			set = ownRules(t, m.set)
 		}
 		if oracles[set.Name] == nil {
 			oracle, err := difftest.NewOracle(set)
@@ -230,9 +371,9 @@ func TestMistakesOfTheCompilerAreCaught(t *testing.T) {
 			oracles[set.Name] = oracle
 		}
 		t.Run(m.name, func(t *testing.T) {
-			var screener difftest.Screener = subject{m.compile(t, set)}
+			var screener difftest.Screener = subject{m.compile(t, set), nil}
 			if m.careless {
-				screener = careless{subject{m.compile(t, set)}}
+				screener = careless{subject{m.compile(t, set), nil}}
 			}
 			h := difftest.NewHarness(set, oracles[set.Name], oracles[set.Name], screener)
 			mix := difftest.NewMix(seed+uint64(i), given)
@@ -257,6 +398,7 @@ func (m mistake) compile(t *testing.T, set difftest.Rules) *Screener {
 	}
 	s, err := Compile(table, options)
 	require.NoError(t, err)
+	s.detail, s.eager = true, m.set != ""
 	if m.compiled != nil {
 		m.compiled(s)
 	}
@@ -285,7 +427,7 @@ func TestAMistakeAboutFixedRulesIsCaught(t *testing.T) {
 				require.NoError(t, err)
 				runs, err := difftest.NewOracle(short)
 				require.NoError(t, err)
-				h := difftest.NewHarness(set, oracle, runs, subject{compileSet(t, set)})
+				h := difftest.NewHarness(set, oracle, runs, subject{compileSet(t, set), nil})
 				require.NotNil(t, firstDifference(t, h), "nothing differs without rule %d", left)
 			}
 		})

@@ -28,6 +28,9 @@ type check struct {
 	captures *regexp.Regexp
 	// byInput, when not nil, gives the test for what the engine has set.
 	byInput *inputTests
+	// words and sqli say what is captured.
+	words *literal.WordList
+	sqli  bool
 }
 
 // newCheck makes the check of an operator with its macros put in. ok is false
@@ -49,7 +52,7 @@ func (c *compiler) newCheck(op *seclang.Operator, arg, dir string) (k check, ok 
 		}
 		return wordCheck(literal.PmFileWords(text))
 	case "detectSQLi":
-		return check{test: isSQLi, gate: gate.MayBeSQLi}, true
+		return check{test: isSQLi, gate: gate.MayBeSQLi, sqli: true}, true
 	case "detectXSS":
 		return check{test: libinjection.IsXSS, gate: gate.MayBeXSS}, true
 	}
@@ -76,7 +79,7 @@ func wordCheck(words []string) (check, bool) {
 	if err != nil {
 		return check{}, false
 	}
-	return check{test: list.Match, sets: list.Sets()}, true
+	return check{test: list.Match, sets: list.Sets(), words: list}, true
 }
 
 // file reads a data file from where Coraza looks first. One that lies elsewhere

@@ -19,6 +19,8 @@ const (
 	EngineOff             // a rule has switched the engine off
 	KeyTooLong            // more than maxKeyBytes
 	EarlierPhase          // an earlier phase was not answered, nor to be learnt
+	Executed              // none: a rule that logs or blocks matches, and was executed here
+	ManyMatches           // one rule matches more than maxHits values
 	reasonCount
 )
 
@@ -26,7 +28,7 @@ var reasonTexts = [reasonCount]string{
 	Hit: "hit", Miss: "miss", NoMemo: "no_memo", RuleMatches: "rule_matches", RuleFlow: "rule_flow",
 	RuleForeign: "rule_foreign", RuleCtl: "rule_ctl", RepeatedNames: "repeated_names", OrderOfMatches: "order_of_matches",
 	BodyDoubt: "body_doubt", StateUnknown: "state_unknown", EngineOff: "engine_off", KeyTooLong: "key_too_long",
-	EarlierPhase: "earlier_phase",
+	EarlierPhase: "earlier_phase", Executed: "executed", ManyMatches: "many_matches",
 }
 
 // String returns the reason as the label of a metric.

@@ -36,6 +36,23 @@ type Screener struct {
 	// movesLimit: a rule may change the limit of bodies.
 	movesLimit bool
 	pool       sync.Pool
+	// What the executor needs beside the rules: the variables of TX that differ
+	// between exchanges, what rules that never differ do and leave (by phase), and
+	// how an exchange begins.
+	slots      map[string]int32
+	slotNames  []string
+	inputSlots []int32 // by index in inputs
+	fixed      [6][]fixedDeed
+	settled    [6][]settled
+	constants  [6]map[string]string
+	initial    State
+	captures   capturers
+	staleReads uint16 // captures that are read but not by who has captured them
+	tableLen   int
+	detects    bool // the engine's mode is DetectionOnly
+	noExecutor bool
+	detail     bool // all that a rule says is kept, for tests
+	eager      bool // what is not in the memo is executed, for tests
 	counts     [reasonCount]atomic.Uint64
 }
 

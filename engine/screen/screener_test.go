@@ -137,6 +137,7 @@ func TestAResultIsGivenAgainOnlyWhereTheRulesCannotTellTheDifference(t *testing.
 		t.Run(c.name, func(t *testing.T) {
 			p := own(t, Options{}, c.rules)
 			require.Nil(t, p.s.NoMemo())
+			p.s.noExecutor = true // this is about the memo
 			for _, q := range []request{c.first, c.second} {
 				want := p.plain(q)
 				got, reasons, _ := p.screenedRun(q)
@@ -160,6 +161,7 @@ func TestWhatTheEngineSetsIsDecidedLikeWhatTheRequestHolds(t *testing.T) {
 		"SecRule TX:size \"@gt 9\" \"id:2,phase:1,deny,log\"\nSecRule REQUEST_METHOD \"!@listed %{tx.mode}\" \"id:3,phase:2,deny,log\"")
 	s, err := Compile(table, o)
 	require.NoError(t, err)
+	s.noExecutor = true // this is about the memo
 	p := pair{s: s}
 	one, two := p.phases(get("/"), TXVar{"mode", "GET"}, TXVar{"size", "5"})
 	require.Equal(t, Miss, one.Reason)

@@ -57,6 +57,18 @@ func writerOf(rule int, v *seclang.SetVar) writer {
 // staticTX says whether a variable of TX has the same value in every exchange.
 func (c *compiler) staticTX(name string) bool {
 	name = strings.ToLower(name)
+	if c.staticNames == nil { // while it is being found out
+		return c.isStaticTX(name)
+	}
+	static, known := c.staticNames[name]
+	if !known {
+		static = c.isStaticTX(name)
+		c.staticNames[name] = static
+	}
+	return static
+}
+
+func (c *compiler) isStaticTX(name string) bool {
 	if isCapture(name) || isBodyVariable(name) || slices.Contains(c.options.Inputs, name) {
 		return false
 	}
@@ -185,6 +197,7 @@ func (c *compiler) runStatic(r *seclang.Rule) bool {
 				if a.SetVar != nil {
 					c.set(a.SetVar)
 				}
+				c.fix(a)
 				if a.Ctl != nil && c.steersCoraza(a.Ctl) {
 					c.noMemo(r, "it changes "+a.Ctl.Option+" in every exchange")
 				}

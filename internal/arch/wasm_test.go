@@ -70,7 +70,13 @@ func TestFilterCodeSizeIsWithinItsLimit(t *testing.T) {
 	out := filepath.Join(t.TempDir(), "filter.wasm")
 	// Without -s the linker keeps the function names, from which the sizes by
 	// package follow; the code section is the same.
-	wasmGo(t, "build", "-overlay", overlay(t), "-trimpath", "-ldflags=-w", "-buildmode=c-shared", "-o", out, "./filter/wasm")
+	args := []string{"build", "-overlay", overlay(t), "-trimpath", "-ldflags=-w", "-buildmode=c-shared", "-o", out}
+	cold, err := makefileLine("COLD := ")
+	require.NoError(t, err)
+	for _, pkg := range strings.Fields(cold) {
+		args = append(args, "-gcflags="+pkg+"=-l")
+	}
+	wasmGo(t, append(args, "./filter/wasm")...)
 	binary, err := os.ReadFile(out)
 	require.NoError(t, err)
 	module, err := parseModule(binary)
@@ -94,7 +100,7 @@ func overlay(t *testing.T) string {
 // wasmGo runs the go command as the Makefile does for the filter.
 func wasmGo(t *testing.T, args ...string) string {
 	t.Helper()
-	tags, err := makefileTags()
+	tags, err := makefileLine("TAGS := ")
 	require.NoError(t, err)
 	return goCommand(t, []string{"GOOS=wasip1", "GOARCH=wasm", "GOFLAGS=-buildvcs=false -tags=" + tags + ",tinygo"}, args...)
 }
@@ -112,18 +118,18 @@ func goCommand(t *testing.T, env []string, args ...string) string {
 	return string(out)
 }
 
-// makefileTags reads the tags from where they are written.
-func makefileTags() (string, error) {
+// makefileLine reads what stands behind a word in the Makefile.
+func makefileLine(start string) (string, error) {
 	text, err := os.ReadFile(filepath.Join(root(), "Makefile"))
 	if err != nil {
 		return "", err
 	}
 	for line := range strings.Lines(string(text)) {
-		if tags, ok := strings.CutPrefix(line, "TAGS := "); ok {
-			return strings.TrimSpace(tags), nil
+		if rest, ok := strings.CutPrefix(line, start); ok {
+			return strings.TrimSpace(rest), nil
 		}
 	}
-	return "", fmt.Errorf("Makefile has no line that starts with %q", "TAGS := ")
+	return "", fmt.Errorf("Makefile has no line that starts with %q", start)
 }
 
 // sizeTable adds the functions' sizes up by package, the largest first.

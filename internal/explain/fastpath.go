@@ -24,6 +24,8 @@ func fastPath(first, again engine.Verdict) FastPath {
 	switch {
 	case again.Screen == engine.ScreenedOff:
 		return FastPath{false, "off", "the policy or its rules leave no fast path, so Coraza judges every request"}
+	case again.Screen == engine.ScreenedExecuted:
+		return FastPath{true, "", "answers: it runs the rules that match itself, without Coraza"}
 	case first.Screen == engine.ScreenedHit:
 		return FastPath{true, "", "answers at once: its compiled rules know that none of them matches"}
 	case again.Screen == engine.ScreenedHit:
@@ -50,6 +52,7 @@ var reasons = map[string]string{
 	"state_unknown":    "what the phases before have left is not known",
 	"engine_off":       "a rule has switched the engine off",
 	"key_too_long":     "it has too many different values to remember",
+	"many_matches":     "one rule matches very many values",
 	"earlier_phase":    "it had left an earlier phase to Coraza",
 }
 

@@ -63,6 +63,11 @@ type Counts struct {
 	Hits, HitsElsewhere int
 	// ResponseHits are exchanges whose response phases were hits as well.
 	ResponseHits, ResponseHitsElsewhere int
+	// Executed are exchanges whose request phases the screener answered by executing
+	// at least one of them, ResponseExecuted those whose response phases as well.
+	Executed, ResponseExecuted int
+	// Blocked are those that the screener ended.
+	Blocked int
 	// Skips are exchanges that Coraza judged without some rules.
 	Skips int
 	// Clean are exchanges in which Coraza alone logs and blocks nothing.
@@ -85,9 +90,9 @@ type Counts struct {
 // String is the report of a run.
 func (c Counts) String() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "compared %d, hits %d (on other requests than the learnt one %d), with response %d (%d), "+
+	fmt.Fprintf(&b, "compared %d, hits %d (on other requests than the learnt one %d), with response %d (%d), executed %d, with response %d, blocked %d, "+
 		"Coraza without some rules %d (%d rules each), with all %d, clean %d, equal keys %d, agreed when asked again %d, unrepeatable %d, differences %d",
-		c.Compared, c.Hits, c.HitsElsewhere, c.ResponseHits, c.ResponseHitsElsewhere,
+		c.Compared, c.Hits, c.HitsElsewhere, c.ResponseHits, c.ResponseHitsElsewhere, c.Executed, c.ResponseExecuted, c.Blocked,
 		c.Skips, c.SkippedRules/max(c.Skips, 1), c.Trivial, c.Clean, c.Keys, c.Rerun, c.Unrepeatable, c.Differences)
 	for _, reason := range slices.Sorted(maps.Keys(c.Fallbacks)) {
 		fmt.Fprintf(&b, "\n  %8d phases: %s", c.Fallbacks[reason], reason)
@@ -157,15 +162,24 @@ func (h *Harness) Compare(c *Case) *Difference {
 
 // differsFrom compares what was seen of the exchange with Coraza's result.
 func (s *screened) differsFrom(want *Result) string {
-	if d := s.hitsDifferFrom(want); d != "" {
+	if d := s.hitsDifferFrom(want, true); d != "" {
 		return d
 	}
 	return s.playDiffersFrom(want, true)
 }
 
-// hitsDifferFrom compares what the memo says.
-func (s *screened) hitsDifferFrom(want *Result) string {
+// hitsDifferFrom compares what the memo says and what the screener did itself.
+func (s *screened) hitsDifferFrom(want *Result, messages bool) string {
 	for phase := 1; phase < lastPhase; phase++ {
+		if x := s.outcomes[phase].Executed; s.ran[phase] && x != nil {
+			w := want.Phases[phase].followed(s.outcomes[phase].Follows)
+			if d := x.differsFrom(&w, messages); d != "" {
+				return fmt.Sprintf("phase %d, executed: %s", phase, d)
+			}
+			if got, want := x.variableNames(), w.variableNames(); !slices.Equal(got, want) {
+				return fmt.Sprintf("phase %d, executed: variables set: too many %v, missing %v", phase, without(got, want), without(want, got))
+			}
+		}
 		if s.ran[phase] && s.outcomes[phase].Hit {
 			if d := s.outcomes[phase].differsFrom(want, phase); d != "" {
 				return fmt.Sprintf("phase %d, a hit: %s", phase, d)
@@ -175,7 +189,11 @@ func (s *screened) hitsDifferFrom(want *Result) string {
 	if s.play != nil {
 		return ""
 	}
-	if d := want.Phases[lastPhase].speaks(); d != "" {
+	last := want.Phases[lastPhase]
+	if s.blocked {
+		last.Stop = "" // it stays
+	}
+	if d := last.speaks(); d != "" {
 		return fmt.Sprintf("phase %d, not run after hits: %s", lastPhase, d)
 	}
 	for phase := 1; phase < lastPhase; phase++ {
@@ -250,7 +268,7 @@ func (h *Harness) agreesLater(s *screened) bool {
 	said, hits, play := sayings{}, false, false
 	for n := 0; n < maxRuns || hits && play && n < maxRunsForTexts; n++ {
 		want := h.oracle.Run(s.c)
-		hits = hits || s.hitsDifferFrom(want) == ""
+		hits = hits || s.hitsDifferFrom(want, false) == ""
 		play = play || s.playDiffersFrom(want, false) == ""
 		for source, text := range want.said() {
 			said.add(source, text)
@@ -286,10 +304,20 @@ func (s *screened) saysChance(said sayings) bool {
 }
 
 func (s *screened) eachSaying(holds func(source, text string) bool) bool {
-	if s.play == nil {
-		return true
+	if s.play != nil {
+		for source, text := range s.play.result.said() {
+			if !holds(source, text) {
+				return false
+			}
+		}
 	}
-	for source, text := range s.play.result.said() {
+	executed := new(Result)
+	for phase := range s.outcomes {
+		if x := s.outcomes[phase].Executed; x != nil {
+			executed.Phases[phase] = *x
+		}
+	}
+	for source, text := range executed.said() {
 		if !holds(source, text) {
 			return false
 		}
@@ -303,12 +331,14 @@ func (r *Result) said() map[string]string {
 	out := map[string]string{}
 	for phase := range r.Phases {
 		for _, l := range r.Phases[phase].Logged {
-			out[fmt.Sprint("rule ", l.ID)] += fmt.Sprint(l.Values, l.Messages)
+			out[fmt.Sprint("rule ", l.ID)] += fmt.Sprint(l.Severity, l.Values, l.Messages, l.Shown)
 		}
 	}
-	for _, v := range r.Phases[lastPhase].Variables {
-		name, _, _ := strings.Cut(v, "=")
-		out[name] += v
+	for phase := range r.Phases {
+		for _, v := range r.Phases[phase].Variables {
+			name, _, _ := strings.Cut(v, "=")
+			out[fmt.Sprint(phase, name)] += v
+		}
 	}
 	return out
 }
@@ -413,15 +443,40 @@ func (h *Harness) count(s *screened, want *Result, trivial bool) {
 	hash := s.c.hash()
 	for phase := 1; phase < lastPhase && s.ran[phase]; phase++ {
 		out := &s.outcomes[phase]
-		if !out.Hit {
+		if !out.Hit && out.Executed == nil {
 			c.Fallbacks[fmt.Sprintf("phase %d %s", phase, out.Reason)]++
 		}
+		c.countExecuted(s, phase)
 		_, own := h.learnt[phase][hash]
 		hits, elsewhere = hits && out.Hit, elsewhere && !own
 		c.countHits(phase, hits, hits && elsewhere)
 	}
 	if want.clean() {
 		c.Clean++
+	}
+}
+
+// countExecuted counts an exchange at the last phase of its request and of its
+// response.
+func (c *Counts) countExecuted(s *screened, phase int) {
+	executed := false
+	for p := 1; p <= phase; p++ {
+		out := &s.outcomes[p]
+		if !out.Hit && out.Executed == nil {
+			return
+		}
+		executed = executed || out.Executed != nil
+	}
+	ends := s.outcomes[phase].Executed != nil && s.outcomes[phase].Executed.Stop != ""
+	switch {
+	case !executed:
+	case phase == 2, ends && phase == 1:
+		c.Executed++
+	case phase == 4, ends:
+		c.ResponseExecuted++
+	}
+	if ends {
+		c.Blocked++
 	}
 }
 

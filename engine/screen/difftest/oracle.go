@@ -295,11 +295,11 @@ func (p *play) note(phase int, err error) {
 	if err != nil {
 		out.Err = err.Error()
 	}
-	if stop := p.tx.Interruption(); stop != nil {
-		out.Stop = fmt.Sprintf("%s %d by %d", stop.Action, stop.Status, stop.RuleID)
-		if stop.Data != "" {
-			out.Stop += " " + stop.Data
-		}
+	out.Stop = DescribeStop(p.tx.Interruption())
+	if d, ok := p.tx.(interface {
+		DetectionOnlyInterruption() *types.Interruption
+	}); ok {
+		out.Would = DescribeStop(d.DetectionOnlyInterruption())
 	}
 	matched := p.tx.MatchedRules()
 	for _, m := range matched[p.seen:] {
@@ -312,9 +312,19 @@ func (p *play) note(phase int, err error) {
 	}
 	p.seen = len(matched)
 	out.Scores = p.scores()
-	if phase == lastPhase {
-		out.Variables = p.variables()
+	out.Variables = p.variables()
+}
+
+// DescribeStop writes an interruption as Phase.Stop; nil is "".
+func DescribeStop(stop *types.Interruption) string {
+	if stop == nil {
+		return ""
 	}
+	text := fmt.Sprintf("%s %d by %d", stop.Action, stop.Status, stop.RuleID)
+	if stop.Data != "" {
+		text += " " + stop.Data
+	}
+	return text
 }
 
 // speaks says that a match is written to the error or the audit log.
@@ -327,18 +337,35 @@ func speaks(m types.MatchedRule) bool {
 }
 
 func logged(m types.MatchedRule) Logged {
-	out := Logged{ID: m.Rule().ID()}
+	out := Logged{ID: m.Rule().ID(), Severity: m.Rule().Severity().Int()}
 	for _, d := range m.MatchedDatas() {
-		out.Values = append(out.Values, fmt.Sprintf("%s:%q=%q", d.Variable().Name(), d.Key(), d.Value()))
-		if d.Message() != "" || d.Data() != "" {
-			out.Messages = append(out.Messages, fmt.Sprintf("%q %q", d.Message(), d.Data()))
+		out.Add(d.Variable().Name(), d.Key(), d.Value(), d.Message(), d.Data())
+	}
+	out.Sort()
+	// What a verdict shows: see engine.Exchange.
+	out.Shown = fmt.Sprintf("%q %q", m.Message(), m.Data())
+	for _, d := range m.MatchedDatas() {
+		if d.Variable().Name() != "UNKNOWN" {
+			out.Shown += fmt.Sprintf(" %s:%q=%q %q", d.Variable().Name(), d.Key(), d.Value(), cmp.Or(m.Data(), d.Data()))
+			break
 		}
 	}
-	// Coraza walks its maps in random order, and a message hangs on whatever
-	// value came last.
-	slices.Sort(out.Values)
-	slices.Sort(out.Messages)
 	return out
+}
+
+// Add notes one value that matched.
+func (l *Logged) Add(variable, key, value, message, data string) {
+	l.Values = append(l.Values, fmt.Sprintf("%s:%q=%q", variable, key, value))
+	if message != "" || data != "" {
+		l.Messages = append(l.Messages, fmt.Sprintf("%q %q", message, data))
+	}
+}
+
+// Sort puts the values in order: Coraza walks its maps in random order, and a
+// message hangs on whatever value came last.
+func (l *Logged) Sort() {
+	slices.Sort(l.Values)
+	slices.Sort(l.Messages)
 }
 
 // scoreNames are the variables from which the engine takes a verdict's scores.
@@ -350,6 +377,9 @@ var scoreNames = func() (names []string) {
 	}
 	return names
 }()
+
+// ScoreNames are the names of the variables that Phase.Scores holds.
+func ScoreNames() []string { return scoreNames }
 
 func (p *play) scores() map[string]int {
 	out, tx := map[string]int{}, p.tx.Variables().TX()
@@ -393,11 +423,12 @@ type Phase struct {
 	Logged []Logged
 	// Scores are the anomaly scores of each level after the phase.
 	Scores map[string]int
-	// Stop describes the interruption, which stays in later phases.
-	Stop string
+	// Stop describes the interruption, which stays in later phases, Would the first
+	// that there would have been in detection mode.
+	Stop, Would string
 	// After is what the phase leaves behind.
 	After State
-	// Variables are all TX variables, after the last phase only.
+	// Variables are all TX variables after the phase, sorted.
 	Variables []string
 	Err       string
 }
@@ -405,8 +436,10 @@ type Phase struct {
 // Logged is what a rule that logs says, sorted: the values that matched, each
 // with variable and key, and the messages with their data.
 type Logged struct {
-	ID               int
+	ID, Severity     int
 	Values, Messages []string
+	// Shown is the message, data and value that a verdict has.
+	Shown string
 }
 
 // State is what a phase leaves behind that decides about bodies.
@@ -424,7 +457,9 @@ func (p *Phase) differsFrom(want *Phase, messages bool) string {
 	}{
 		{"ran", p.Ran, want.Ran},
 		{"matched rules", p.IDs, want.IDs},
+		{"rules that log", p.loggedIDs(), want.loggedIDs()},
 		{"interruption", p.Stop, want.Stop},
+		{"interruption in detection mode", p.Would, want.Would},
 		{"error", p.Err, want.Err},
 		{"state", p.After, want.After},
 	} {
@@ -447,7 +482,33 @@ func (p *Phase) differsFrom(want *Phase, messages bool) string {
 }
 
 func (l Logged) equal(m Logged) bool {
-	return l.ID == m.ID && slices.Equal(l.Values, m.Values) && slices.Equal(l.Messages, m.Messages)
+	return l.ID == m.ID && l.Severity == m.Severity && l.Shown == m.Shown && slices.Equal(l.Values, m.Values) && slices.Equal(l.Messages, m.Messages)
+}
+
+// loggedIDs are the rules that log, with their severities.
+func (p *Phase) loggedIDs() (ids [][2]int) {
+	for _, l := range p.Logged {
+		ids = append(ids, [2]int{l.ID, l.Severity})
+	}
+	return ids
+}
+
+// variableNames are the names of the variables that are set.
+func (p *Phase) variableNames() (names []string) {
+	for _, line := range p.Variables {
+		name, _, _ := strings.Cut(line, "=")
+		names = append(names, name)
+	}
+	return names
+}
+
+// followed is the phase with those variables alone that somebody follows.
+func (p Phase) followed(follows func(string) bool) Phase {
+	p.Variables = slices.DeleteFunc(slices.Clone(p.Variables), func(line string) bool {
+		name, _, _ := strings.Cut(line, "=")
+		return !follows(name)
+	})
+	return p
 }
 
 // lists says which ids only one of two lists has.

@@ -43,6 +43,10 @@ type Outcome struct {
 	After State
 	// Key holds, when it is complete, all that the outcome depends on.
 	Key string
+	// Executed is what the screener did itself, nil when it did nothing. Of the
+	// variables it has those that it follows, which Follows tells.
+	Executed *Phase
+	Follows  func(variable string) bool
 }
 
 // screened is one case on its way through a screener and, where that is no
@@ -54,6 +58,8 @@ type screened struct {
 	// play is nil when every phase was a hit.
 	play         *play
 	unrepeatable bool
+	// blocked: the screener itself has ended the exchange.
+	blocked bool
 	// skips counts the rules that Coraza was told to leave out.
 	skips int
 }
@@ -71,14 +77,15 @@ func (h *Harness) screen(c *Case) *screened {
 		}
 		out := h.ask(x, s, phase, after)
 		s.outcomes[phase], s.ran[phase] = out, true
-		if out.Hit && s.play == nil {
+		if (out.Hit || out.Executed != nil) && s.play == nil {
 			after = out.After
+			s.blocked = out.Executed != nil && out.Executed.Stop != ""
 			continue
 		}
 		h.runCoraza(x, s, phase)
 		got := s.play.result.Phases[phase]
 		after = got.After
-		if !out.Hit {
+		if !out.Hit && out.Executed == nil {
 			x.Learn(phase, got.IDs, got.Stop == "" && len(got.Logged) == 0, after)
 			h.remember(phase, out.Key, c)
 		}
@@ -91,7 +98,9 @@ func (h *Harness) screen(c *Case) *screened {
 	return s
 }
 
-func (s *screened) stopped() bool { return s.play != nil && s.play.tx.IsInterrupted() }
+func (s *screened) stopped() bool {
+	return s.blocked && s.play == nil || s.play != nil && s.play.tx.IsInterrupted()
+}
 
 func (h *Harness) ask(x Exchange, s *screened, phase int, before State) (out Outcome) {
 	c := s.c

@@ -111,6 +111,29 @@ func (l *WordList) Match(value string) bool {
 	return l.single[first]
 }
 
+// Find returns where the first of the words stands at or after from, and of those
+// that begin there the longest, as Coraza's search does; start is -1 for none.
+func (l *WordList) Find(value string, from int) (start, end int) {
+	for i := from; i < len(value); i++ {
+		longest := 0
+		if first := lower(value[i]); i+1 < len(value) {
+			b := bucket(first, lower(value[i+1]))
+			for _, w := range l.words[l.starts[b]:l.ends[b]] {
+				if len(w) > longest && i+len(w) <= len(value) && equalFold(value[i:i+len(w)], w) {
+					longest = len(w)
+				}
+			}
+		}
+		if longest == 0 && l.single[lower(value[i])] {
+			longest = 1
+		}
+		if longest > 0 {
+			return i, i + longest
+		}
+	}
+	return -1, -1
+}
+
 // begins reports whether the value begins with one of the words.
 func (l *WordList) begins(value string, words []string) bool {
 	for _, w := range words {
