@@ -14,8 +14,9 @@ import (
 
 // inspection runs the phases of one exchange: the screener answers those that
 // it knows to come to nothing and executes those of which it knows all rules that
-// match, and Coraza runs from the first one that it does neither with. Coraza then begins with the phases before, so that its transaction
-// is as if it had run from the beginning.
+// match, and Coraza runs from the first one with which it does neither. Coraza
+// then begins with the phases before, so that its transaction is as if it had run
+// from the beginning.
 type inspection struct {
 	screen   *screen.Exchange  // nil when the screener is off
 	tx       types.Transaction // nil as long as Coraza has not been needed

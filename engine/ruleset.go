@@ -103,15 +103,17 @@ func (c *compiler) load(s settings, sources []seclang.Source, files sharedFS) (*
 		return nil, err
 	}
 	known := seclang.Known{Operators: operators.Names(), Files: files}
-	table, errs := seclang.Parse(directives, known)
+	model := sync.OnceValues(func() (*seclang.Table, []*seclang.Error) { return seclang.Parse(directives, known) })
 	names := tokenNames(used)
 	options := screenOptions(known.Files, names)
 	files.edits = edits
 	sources = edits.Sources(sources)
 	needed, set := files, &ruleset{positions: positions, tokenNames: names}
-	if c.shortens() && len(errs) == 0 {
-		if needed, set.constants, err = shorten(files, table, directives, options); err != nil {
-			return nil, err
+	if c.shortens() {
+		if table, errs := model(); len(errs) == 0 {
+			if needed, set.constants, err = shorten(files, table, directives, options); err != nil {
+				return nil, err
+			}
 		}
 	}
 	var parsed int
@@ -125,7 +127,10 @@ func (c *compiler) load(s settings, sources []seclang.Source, files sharedFS) (*
 	for id, at := range positions {
 		positions[id] = c.policyPosition(at)
 	}
-	set.warm = sync.OnceFunc(func() { set.screener.Store(c.compileScreener(table, errs, options)) })
+	set.warm = sync.OnceFunc(func() {
+		files.made.Ready()
+		set.screener.Store(c.compileScreener(model, options))
+	})
 	return set, nil
 }
 

@@ -149,10 +149,11 @@ func screenOptions(files fs.FS, tokens []tokenName) screen.Options {
 
 // compileScreener builds the screener of a rule set; a set that it cannot
 // model runs in Coraza alone, with a warning that says why.
-func (c *compiler) compileScreener(table *seclang.Table, errs []*seclang.Error, options screen.Options) *screener {
+func (c *compiler) compileScreener(model func() (*seclang.Table, []*seclang.Error), options screen.Options) *screener {
 	if c.policy.Screen == ScreenOff {
 		return nil
 	}
+	table, errs := model()
 	if len(errs) > 0 {
 		c.warn("the screener is off: " + c.translate(errs[0]).Error())
 		return nil

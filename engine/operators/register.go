@@ -23,6 +23,7 @@ func init() {
 	for name, factory := range factories {
 		plugins.RegisterOperator(name, factory)
 	}
+	plugins.RegisterOperator(pmFromFileName, newPMFromFile)
 }
 
 // Names returns the names of our operators, without the "@", sorted.

@@ -12,8 +12,9 @@ import (
 // routes, and the fast path beside Coraza, hold it once and the same. The zero
 // Shared is empty; it is safe for concurrent use.
 type Shared struct {
-	mu   sync.Mutex
-	sets map[string]*ipset.Set // by path
+	mu    sync.Mutex
+	sets  map[string]*ipset.Set // by path
+	words []*laterWords
 }
 
 // Sharer is a root file system that brings a Shared.
@@ -50,4 +51,22 @@ func (s *Shared) set(path string, read func() (text string, err error)) (*ipset.
 	}
 	s.sets[path] = set
 	return set, nil
+}
+
+// later notes words whose automaton is for Ready to build.
+func (s *Shared) later(w *laterWords) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.words = append(s.words, w)
+}
+
+// Ready builds what has been put off until after the rules are loaded.
+func (s *Shared) Ready() {
+	s.mu.Lock()
+	words := s.words
+	s.words = nil
+	s.mu.Unlock()
+	for _, w := range words {
+		w.ready()
+	}
 }
