@@ -65,7 +65,7 @@ func TestThePlaygroundJudgesWhileYouType(t *testing.T) {
 	require.Contains(t, b.text(".scores"), "942100")
 	require.Equal(t, "or 1=1--", b.text("#result mark"), "the part that matched is marked")
 	require.Equal(t, true, b.eval(`document.getElementById("findings").hidden`))
-	b.until(`document.body.dataset.fast === "leaves this request to Coraza: a rule that logs or blocks matches"`)
+	b.until(`document.body.dataset.fast === "answers: it runs the rules that match itself, without Coraza"`)
 
 	// A mistake is shown at its line, with a caret and a way out.
 	b.fill("rules-text", "# mine\nSecRule ARGS \"@rx a\" \\\n    \"id:1,phase:2,dney\"\n")

@@ -427,7 +427,9 @@ func TestAMistakeAboutFixedRulesIsCaught(t *testing.T) {
 				require.NoError(t, err)
 				runs, err := difftest.NewOracle(short)
 				require.NoError(t, err)
-				h := difftest.NewHarness(set, oracle, runs, subject{compileSet(t, set), nil})
+				screener := compileSet(t, set)
+				screener.noExecutor = true // or Coraza would hardly be asked
+				h := difftest.NewHarness(set, oracle, runs, subject{screener, nil})
 				require.NotNil(t, firstDifference(t, h), "nothing differs without rule %d", left)
 			}
 		})

@@ -127,7 +127,7 @@ func TestWhyARuleDidNotMatch(t *testing.T) {
 	a = answer(t, &s, playground.Question{Step: playground.StepExplain, Case: first(), Rule: 942191})
 	require.Contains(t, a.WhyNot, "no rule has the id 942191")
 	a = answer(t, &s, playground.Question{Step: playground.StepFastPath, Case: first()})
-	require.Equal(t, "leaves this request to Coraza: a rule that logs or blocks matches", a.FastPath)
+	require.Equal(t, "answers: it runs the rules that match itself, without Coraza", a.FastPath)
 }
 
 func TestThePolicySaysWhereTheRulesGo(t *testing.T) {
