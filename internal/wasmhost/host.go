@@ -99,7 +99,9 @@ type Host struct {
 	stream  *stream // the one that the current callback is for; nil: the plugin
 	lastID  uint32
 	log     []Entry // of the plugin, outside of streams
-	dead    error   // a trap has ended the machine
+	// recorded: the time of day was the last exchange's.
+	recorded bool
+	dead     error // a trap has ended the machine
 }
 
 // Open compiles a module and starts it with that plugin configuration.

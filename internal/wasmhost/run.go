@@ -15,6 +15,9 @@ func (h *Host) Run(ctx context.Context, x Exchange) (Result, error) {
 	s := newStream(h.lastID, x)
 	h.stream = s
 	defer func() { h.stream = nil }()
+	if err := h.setTime(ctx, !x.Conn.Started.IsZero()); err != nil {
+		return Result{}, err
+	}
 	if _, err := h.invoke(ctx, "proxy_on_context_create", uint64(s.id), pluginID); err != nil {
 		return Result{}, err
 	}
@@ -30,6 +33,16 @@ func (h *Host) Run(ctx context.Context, x Exchange) (Result, error) {
 	r, err := s.result()
 	r.RequestSent, r.ResponseSent = requestSent, responseSent
 	return r, err
+}
+
+// setTime has the module look at the time of day, which it does at each tick, when
+// that is the exchange's or was another's.
+func (h *Host) setTime(ctx context.Context, recorded bool) (err error) {
+	if recorded || h.recorded {
+		_, err = h.invoke(ctx, "proxy_on_tick", pluginID)
+	}
+	h.recorded = recorded
+	return err
 }
 
 // play sends the request through the module and, if it comes through, the
